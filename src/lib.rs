@@ -1,0 +1,4 @@
+//! dockpulse: Docker container metrics, pushed as OpenTelemetry, with no stale series left behind.
+
+pub mod engine;
+pub mod model;
