@@ -1,4 +1,7 @@
 //! dockpulse: Docker container metrics, pushed as OpenTelemetry, with no stale series left behind.
 
+pub mod convert;
 pub mod engine;
+pub mod ledger;
 pub mod model;
+pub mod probe;

@@ -3,6 +3,7 @@
 pub mod batch;
 pub mod container;
 pub mod engine;
+pub mod observation;
 pub mod sample;
 pub mod series;
 pub mod time;

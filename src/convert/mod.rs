@@ -1,0 +1,137 @@
+//! Numbers → series. Pure: what a container's series are depends on what is passed in alone.
+//!
+//! A profile is one table ([`semconv`]); a line of it is a metric. To add a metric, add a line.
+
+mod engine;
+mod rates;
+mod resource;
+mod semconv;
+mod table;
+#[cfg(test)]
+mod tests;
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
+
+use crate::model::Text;
+use crate::model::batch::SeriesPoint;
+use crate::model::observation::{EngineStatus, Facts, Usage};
+use crate::model::series::{AttributeInterner, Resource};
+pub use resource::Identity;
+use table::{Input, Out, Row};
+
+/// The names of the metrics that [`Settings::metrics`] may turn on or off, in the order of the tables.
+pub fn metric_names() -> Vec<&'static str> {
+    let mut names: Vec<_> =
+        semconv::STATE.iter().chain(semconv::USAGE).chain(engine::ROWS).map(|row| row.metric.name).collect();
+    names.dedup();
+    names
+}
+
+/// What of a container is published.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Settings {
+    /// Metrics turned on or off by name, against the profile's default.
+    pub metrics: BTreeMap<String, bool>,
+    /// What the identity is made of.
+    pub identity: Identity,
+}
+
+impl Settings {
+    fn enabled(&self, rows: &'static [Row]) -> Vec<&'static Row> {
+        rows.iter().filter(|row| *self.metrics.get(row.metric.name).unwrap_or(&row.by_default)).collect()
+    }
+}
+
+/// Names of block devices by number, known only where the engine's host is this host.
+pub type DeviceNames = HashMap<(u32, u32), Text>;
+
+/// Makes series of one engine's findings.
+#[derive(Debug)]
+pub struct Converter {
+    identity: Identity,
+    engine_name: Text,
+    devices: DeviceNames,
+    state: Vec<&'static Row>,
+    usage: Vec<&'static Row>,
+    engine: Vec<&'static Row>,
+    attributes: AttributeInterner,
+    points: usize,
+}
+
+impl Converter {
+    /// For the engine that the settings or the engine itself call `engine_name`.
+    pub fn new(engine_name: Text, settings: Settings) -> Self {
+        Self {
+            state: settings.enabled(semconv::STATE),
+            usage: settings.enabled(semconv::USAGE),
+            engine: settings.enabled(engine::ROWS),
+            identity: settings.identity,
+            engine_name,
+            devices: DeviceNames::new(),
+            attributes: AttributeInterner::default(),
+            points: 0,
+        }
+    }
+
+    /// Takes the names of the host's block devices; empty if the engine is not on this host.
+    pub fn set_devices(&mut self, devices: DeviceNames) {
+        self.devices = devices;
+    }
+
+    /// Calls the engine by this name from now on.
+    pub fn set_engine_name(&mut self, name: Text) {
+        self.engine_name = name;
+    }
+
+    /// Whose series a container's are.
+    pub fn resource(&self, facts: &Facts) -> Resource {
+        self.identity.container(facts)
+    }
+
+    /// Whose series the engine's own are.
+    pub fn engine_resource(&self) -> Resource {
+        self.identity.engine(&self.engine_name)
+    }
+
+    /// What the list and inspect tell: the series that stay after a stop.
+    pub fn state(&mut self, facts: &Facts) -> Vec<SeriesPoint> {
+        let rows = std::mem::take(&mut self.state);
+        let points = self.convert(&rows, Input { facts, usage: None, devices: &DeviceNames::new() });
+        self.state = rows;
+        points
+    }
+
+    /// What a sample tells.
+    pub fn usage(&mut self, facts: &Facts, usage: &Usage) -> Vec<SeriesPoint> {
+        let rows = std::mem::take(&mut self.usage);
+        let devices = std::mem::take(&mut self.devices);
+        let points = self.convert(&rows, Input { facts, usage: Some(usage), devices: &devices });
+        (self.usage, self.devices) = (rows, devices);
+        points
+    }
+
+    /// The engine's own series.
+    pub fn engine(&mut self, status: &EngineStatus) -> Vec<SeriesPoint> {
+        engine::points(&self.engine, status, &mut self.attributes)
+    }
+
+    fn convert(&mut self, rows: &[&'static Row], input: Input<'_>) -> Vec<SeriesPoint> {
+        let mut points = Vec::with_capacity(self.points);
+        for row in rows {
+            let mut out = Out::new(&row.metric, input.facts.run_start, &mut self.attributes, &mut points);
+            (row.emit)(&input, &mut out);
+        }
+        points.shrink_to_fit();
+        self.points = self.points.max(points.len()).min(256);
+        points
+    }
+}
+
+/// A resource shared by all who publish under it: made anew only when what it is made of has changed.
+pub fn shared(current: Option<&Arc<Resource>>, made: Resource) -> Arc<Resource> {
+    match current {
+        Some(current) if **current == made => current.clone(),
+        _ => Arc::new(made),
+    }
+}

@@ -1,0 +1,181 @@
+//! Who a container is: its resource attributes (contract §3).
+
+use std::collections::BTreeMap;
+
+use crate::model::Text;
+use crate::model::container::{Labels, Listed};
+use crate::model::engine::Wanted;
+use crate::model::observation::Facts;
+use crate::model::series::{AttributeValue, Resource};
+
+/// The most bytes of one attribute's value; a longer one is cut at a character (engine faults, row 25).
+const LONGEST: usize = 1024;
+
+/// By which labels an orchestrator is known, and which attributes they give. The first whose service label is there
+/// counts.
+static ORCHESTRATORS: &[Orchestrator] =
+    &[Orchestrator { service: "com.docker.compose.service", namespace: "com.docker.compose.project", more: &[] }];
+
+struct Orchestrator {
+    service: &'static str,
+    namespace: &'static str,
+    more: &'static [(&'static str, &'static str)],
+}
+
+/// What an identity is made of.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Identity {
+    /// The host the agent runs on: part of the identity of engines' own series.
+    pub agent_host: String,
+    /// Built-in attributes turned on or off by name.
+    pub resource: BTreeMap<String, bool>,
+    /// Label → attribute.
+    pub labels: BTreeMap<String, String>,
+    /// Environment variable → attribute.
+    pub env: BTreeMap<String, String>,
+    /// Resource attributes that are copied onto every point.
+    pub on_points: Vec<String>,
+    /// Merged into every resource (`OTEL_RESOURCE_ATTRIBUTES`); what dockpulse itself says wins.
+    pub extra: Vec<(String, String)>,
+}
+
+/// Built-in attributes that are off unless they are turned on.
+const OFF_BY_DEFAULT: &[&str] = &["container.command_line"];
+
+impl Identity {
+    /// Which labels and variables have to be read for it.
+    pub fn wanted(&self) -> Wanted {
+        let orchestrators = ORCHESTRATORS.iter().flat_map(|o| {
+            [o.service, o.namespace].into_iter().chain(o.more.iter().map(|(label, _)| *label)).map(str::to_owned)
+        });
+        Wanted {
+            labels: self.labels.keys().cloned().chain(orchestrators).collect(),
+            env: self.env.keys().cloned().collect(),
+        }
+    }
+
+    fn is_on(&self, name: &str) -> bool {
+        *self.resource.get(name).unwrap_or(&!OFF_BY_DEFAULT.contains(&name))
+    }
+
+    /// The resource of a container's series.
+    pub(super) fn container(&self, facts: &Facts) -> Resource {
+        let (listed, engine) = (&facts.listed, &facts.engine);
+        let mut out = Vec::with_capacity(16);
+        let mut add = |name: &str, value: Option<AttributeValue>| {
+            if let Some(value) = value.filter(|_| self.is_on(name)) {
+                out.push((Text::from(name), value));
+            }
+        };
+        let text = |t: &Option<Text>| t.clone().map(AttributeValue::from);
+        add("container.id", Some(listed.id.text().into()));
+        add("container.name", Some(cut(&listed.display_name()).into()));
+        let image = Image::parse(&listed.image);
+        add("container.image.name", image.name.map(|name| cut(name).into()));
+        add("container.image.tags", image.tag.map(|tag| AttributeValue::List(vec![cut(tag)])));
+        add("container.image.id", (!listed.image_id.is_empty()).then(|| cut(&listed.image_id).into()));
+        add("container.runtime.name", text(&engine.runtime));
+        add("host.name", text(&engine.host_name));
+        add("host.arch", text(&engine.host_arch));
+        let details = facts.details.as_deref();
+        let command = details.and_then(|d| d.command_line.as_deref());
+        add("container.command_line", command.map(|c| cut(c).into()));
+        let identity = ("service.instance.id".into(), listed.id.text().into());
+        out.extend([identity].into_iter().chain(service(listed)));
+        out.extend(mapped(&self.labels, Some(&listed.labels)));
+        out.extend(mapped(&self.env, details.map(|d| &d.env)));
+        self.finish(out)
+    }
+
+    /// The resource of an engine's own series. It lives as long as the agent's host and the engine's name.
+    pub(super) fn engine(&self, name: &str) -> Resource {
+        let instance = format!("{}/{name}", self.agent_host);
+        self.finish(vec![
+            ("service.name".into(), "dockpulse".into()),
+            ("service.instance.id".into(), instance.as_str().into()),
+            ("dockpulse.engine.name".into(), cut(name).into()),
+        ])
+    }
+
+    fn finish(&self, mut attributes: Vec<(Text, AttributeValue)>) -> Resource {
+        attributes.extend(self.extra.iter().map(|(k, v)| (k.as_str().into(), cut(v).into())));
+        Resource::new(attributes, &self.on_points)
+    }
+}
+
+/// `service.name` and what goes with it, by the orchestrator's labels, else by the container's name.
+fn service(listed: &Listed) -> Vec<(Text, AttributeValue)> {
+    let label = |key: &str| listed.labels.get(key).filter(|v| !v.is_empty()).map(|v| AttributeValue::from(cut(v)));
+    for o in ORCHESTRATORS {
+        if let Some(service) = label(o.service) {
+            let mut out = vec![("service.name".into(), service)];
+            out.extend(label(o.namespace).map(|namespace| ("service.namespace".into(), namespace)));
+            out.extend(o.more.iter().filter_map(|(key, name)| Some(((*name).into(), label(key)?))));
+            return out;
+        }
+    }
+    vec![("service.name".into(), cut(&listed.display_name()).into())]
+}
+
+fn mapped<'a>(
+    map: &'a BTreeMap<String, String>,
+    values: Option<&'a Labels>,
+) -> impl Iterator<Item = (Text, AttributeValue)> + 'a {
+    map.iter().filter_map(move |(key, name)| Some((name.as_str().into(), cut(values?.get(key)?).into())))
+}
+
+fn cut(text: &str) -> Text {
+    text[..text.floor_char_boundary(LONGEST)].into()
+}
+
+/// An image reference taken apart.
+struct Image<'a> {
+    name: Option<&'a str>,
+    tag: Option<&'a str>,
+}
+
+impl<'a> Image<'a> {
+    /// `registry:port/path/name:tag@digest`; the colon of a port is no tag. An id is no name.
+    fn parse(reference: &'a str) -> Self {
+        let (named, digest) = match reference.split_once('@') {
+            Some((named, _)) => (named, true),
+            None => (reference, false),
+        };
+        if named.starts_with("sha256:") || named.is_empty() {
+            return Self { name: None, tag: None };
+        }
+        let last = named.rfind('/').map_or(0, |at| at + 1);
+        match named[last..].find(':') {
+            Some(colon) => Self { name: Some(&named[..last + colon]), tag: Some(&named[last + colon + 1..]) },
+            None => Self { name: Some(named), tag: (!digest).then_some("latest") },
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_image_reference_is_taken_apart() {
+        for (reference, name, tag) in [
+            ("nginx:1.27", Some("nginx"), Some("1.27")),
+            ("nginx", Some("nginx"), Some("latest")),
+            ("localhost:5000/nginx", Some("localhost:5000/nginx"), Some("latest")),
+            ("r.example.com:5000/team/app:1.2.3", Some("r.example.com:5000/team/app"), Some("1.2.3")),
+            ("ghcr.io/a/b:v1@sha256:abab", Some("ghcr.io/a/b"), Some("v1")),
+            ("ghcr.io/a/b@sha256:abab", Some("ghcr.io/a/b"), None),
+            ("sha256:abab", None, None),
+            ("", None, None),
+        ] {
+            let image = Image::parse(reference);
+            assert_eq!((image.name, image.tag), (name, tag), "{reference}");
+        }
+    }
+
+    #[test]
+    fn a_long_value_is_cut_at_a_character() {
+        assert_eq!(cut(&"é".repeat(2000)).len(), LONGEST);
+        assert!(cut(&format!("x{}", "é".repeat(2000))).len() <= LONGEST);
+    }
+}

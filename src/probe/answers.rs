@@ -1,0 +1,180 @@
+//! What the answers about one container change.
+
+use super::core::{Probe, is_of};
+use super::schedule::Kind;
+use super::{Failing, Feature, Happening, Question};
+use crate::model::batch::Reason;
+use crate::model::container::{ContainerId, Details};
+use crate::model::engine::{Answer, EngineError};
+use crate::model::observation::{CounterGroup, Observation, Usage};
+use crate::model::sample::Sample;
+use crate::model::time::Now;
+
+/// After so many failed inspects in a row numbers are published without what inspect tells.
+const TRIES: u32 = 2;
+
+impl Probe {
+    pub(super) fn inspected(&mut self, question: &Question, answer: Answer<Details>, now: Now) {
+        if !self.is_current(question) {
+            return;
+        }
+        let id = &question.id;
+        self.calls.end(id, Kind::Inspect, now.mono);
+        let Some(tracker) = self.trackers.get_mut(id) else { return };
+        if tracker.inspect.end() {
+            self.inspect_queue.push_back(id.clone());
+        }
+        if !is_of(question, tracker) {
+            return self.want_inspect(id);
+        }
+        match answer {
+            Ok(details) => self.described(id, details),
+            Err(error) => self.not_described(id, error),
+        }
+        self.settle(id, now);
+    }
+
+    fn described(&mut self, id: &ContainerId, details: Details) {
+        let Some(tracker) = self.trackers.get_mut(id) else { return };
+        let (was, name) = (tracker.state(), tracker.facts.listed.name.clone());
+        tracker.describe(details);
+        let is = tracker.state();
+        let renamed = tracker.facts.listed.name != name;
+        if was.is_running() && !is.is_running() {
+            tracker.disturb();
+            tracker.described = true;
+            self.observe(Observation::Unvouched(id.clone(), Reason::Stopped));
+        } else if !was.is_running() && is.is_running() {
+            tracker.begin_run();
+        }
+        let listed = self.trackers.get(id).map(|t| t.facts.listed.clone());
+        if listed.is_some_and(|l| !self.watches(&l)) {
+            return self.remove(id, Reason::Unwatched);
+        }
+        self.observe_state(id);
+        if renamed || !was.is_running() {
+            self.want_sample(id);
+        }
+    }
+
+    fn not_described(&mut self, id: &ContainerId, error: EngineError) {
+        if error.is_forbidden() {
+            return self.forbid_inspect(error);
+        }
+        let Some(tracker) = self.trackers.get_mut(id) else { return };
+        // One that hangs is not waited for twice.
+        let hangs = matches!(error, EngineError::Timeout { .. });
+        tracker.inspect_failures = tracker.inspect_failures.saturating_add(if hangs { TRIES } else { 1 });
+        tracker.described |= tracker.inspect_failures >= TRIES;
+        let name = tracker.facts.listed.display_name();
+        self.observe_state(id);
+        if error.status() != Some(404) {
+            self.happened(Happening::ContainerFailed { id: id.clone(), name, what: Failing::Inspect, error });
+        }
+    }
+
+    /// Nobody will be inspected: go without.
+    fn forbid_inspect(&mut self, error: EngineError) {
+        if std::mem::replace(&mut self.inspect_forbidden, true) {
+            return;
+        }
+        self.happened(Happening::Missing(Feature::Inspect, error));
+        self.inspect_queue.clear();
+        let mut ids: Vec<ContainerId> = self.trackers.keys().cloned().collect();
+        ids.sort();
+        for id in ids {
+            if let Some(tracker) = self.trackers.get_mut(&id) {
+                tracker.described = true;
+                tracker.inspect.drop_it();
+            }
+            self.observe_state(&id);
+        }
+    }
+
+    pub(super) fn sampled(&mut self, question: &Question, answer: Answer<Sample>, now: Now) {
+        if !self.is_current(question) {
+            return;
+        }
+        let id = &question.id;
+        self.calls.end(id, Kind::Stats, now.mono);
+        let Some(tracker) = self.trackers.get_mut(id) else { return };
+        if tracker.sample.end() {
+            self.sample_queue.push_back(id.clone());
+        }
+        let number = std::mem::take(&mut tracker.cycle);
+        let usable = is_of(question, tracker);
+        let running = tracker.is_running();
+        self.leave_cycle(number);
+        if !running {
+            return;
+        }
+        match answer {
+            // An answer about an earlier run, or from before something happened: ask again.
+            _ if !usable => self.want_sample(id),
+            Ok(sample) if !sample.is_empty() => {
+                if let Some(cycle) = &mut self.cycle {
+                    cycle.sampled += 1;
+                }
+                self.wait_for_inspect(id, sample, now);
+                self.settle(id, now);
+            }
+            Ok(_) => self.not_sampled(id, EngineError::NoData),
+            Err(error) => self.not_sampled(id, error),
+        }
+    }
+
+    fn not_sampled(&mut self, id: &ContainerId, error: EngineError) {
+        if let Some(cycle) = &mut self.cycle {
+            cycle.failed += 1;
+        }
+        let Some(tracker) = self.trackers.get_mut(id) else { return };
+        tracker.failing = true;
+        tracker.pending = None;
+        let name = tracker.facts.listed.display_name();
+        self.observe(Observation::Unvouched(id.clone(), Reason::SampleFailed));
+        self.happened(Happening::ContainerFailed { id: id.clone(), name, what: Failing::Stats, error });
+    }
+
+    /// Numbers wait until inspect has told of the run they belong to. Counters that fell have inspect asked once more:
+    /// the container may have been restarted unseen.
+    fn wait_for_inspect(&mut self, id: &ContainerId, sample: Sample, now: Now) {
+        let Some(tracker) = self.trackers.get_mut(id) else { return };
+        let fell = !tracker.counters.fallen(&sample).is_empty();
+        tracker.pending = Some((sample, now));
+        if fell && tracker.inspect.is_idle() && !self.inspect_forbidden {
+            tracker.described = false;
+            self.want_inspect(id);
+        }
+    }
+
+    /// Publishes numbers that wait, once inspect has told or was given up.
+    fn settle(&mut self, id: &ContainerId, now: Now) {
+        let Some(tracker) = self.trackers.get_mut(id) else { return };
+        if !tracker.described && tracker.inspect_failures < TRIES || !tracker.is_running() {
+            return;
+        }
+        let Some((sample, at)) = tracker.pending.take() else { return };
+        let fallen = tracker.counters.fallen(&sample);
+        if self.inspect_forbidden && fallen.contains(&CounterGroup::Cpu) {
+            tracker.begin_run();
+        } else {
+            tracker.counters.start_over(fallen);
+        }
+        tracker.freeze_start(now.wall);
+        let previous = tracker.counters.previous();
+        tracker.counters.remember(&sample, at);
+        let since = tracker.counters.since().to_vec();
+        let name = tracker.facts.listed.display_name();
+        let unusable = sample.unusable;
+        let facts = tracker.facts.clone();
+        let recovered = std::mem::take(&mut tracker.failing);
+        let tell = unusable > 0 && !std::mem::replace(&mut tracker.told_unusable, unusable > 0);
+        self.observe(Observation::Vouched(facts, Box::new(Usage { sample, at: at.mono, previous, since })));
+        if recovered {
+            self.happened(Happening::ContainerRecovered { id: id.clone(), name: name.clone() });
+        }
+        if tell {
+            self.happened(Happening::Unusable { id: id.clone(), name, numbers: unusable });
+        }
+    }
+}

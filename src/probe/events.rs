@@ -1,0 +1,200 @@
+//! What the event stream changes. Events are a hint that makes dockpulse quick; the list is the truth.
+
+use std::time::Duration;
+
+use super::core::Probe;
+use super::schedule::Backoff;
+use super::{Call, Feature, Happening};
+use crate::model::batch::Reason;
+use crate::model::container::{ContainerId, State};
+use crate::model::engine::{Action, Answer, EngineError, EngineEvent};
+use crate::model::observation::Facts;
+use crate::model::time::{Monotonic, Now};
+
+/// The longest pause before a lost stream is opened again.
+const LONGEST_PAUSE: Duration = Duration::from_secs(30);
+/// More containers than these are not remembered during one list; another list follows it then.
+const MOST_TOUCHED: usize = 20_000;
+
+/// The event stream.
+#[derive(Debug, Default)]
+pub(super) struct EventStream {
+    state: StreamState,
+    backoff: Backoff,
+    told: bool,
+}
+
+#[derive(Debug, Default, PartialEq, Eq)]
+enum StreamState {
+    #[default]
+    Closed,
+    /// To be opened at this time.
+    Due(Monotonic),
+    Opening,
+    Open,
+    Forbidden,
+}
+
+impl EventStream {
+    /// The engine is reached: open the stream, even if it was forbidden before.
+    pub(super) fn want_open(&mut self) {
+        self.state = StreamState::Due(Monotonic::default());
+    }
+
+    /// The engine fails.
+    pub(super) fn close(&mut self) {
+        self.state = StreamState::Closed;
+    }
+
+    pub(super) fn retry_at(&self) -> Option<Monotonic> {
+        match self.state {
+            StreamState::Due(at) => Some(at),
+            _ => None,
+        }
+    }
+}
+
+impl Probe {
+    pub(super) fn open_events_if_due(&mut self, now: Now) {
+        if self.events.retry_at().is_some_and(|at| at <= now.mono) {
+            self.events.state = StreamState::Opening;
+            self.call(Call::Events);
+        }
+    }
+
+    pub(super) fn events_opened(&mut self, answer: Answer<()>, now: Now) {
+        if self.events.state != StreamState::Opening {
+            return;
+        }
+        match answer {
+            Ok(()) => {
+                self.events.state = StreamState::Open;
+                self.events.backoff.reset();
+                self.events.told = false;
+                self.happened(Happening::EventsOpen);
+                // What happened between the last list and now was missed.
+                self.relist();
+            }
+            Err(error) if error.is_forbidden() || error.status() == Some(404) => {
+                self.events.state = StreamState::Forbidden;
+                if !std::mem::replace(&mut self.events.told, true) {
+                    self.happened(Happening::Missing(Feature::Events, error));
+                }
+            }
+            Err(error) => self.reopen_later(Some(error), now),
+        }
+    }
+
+    pub(super) fn events_lost(&mut self, error: Option<EngineError>, now: Now) {
+        if matches!(self.events.state, StreamState::Open | StreamState::Opening) {
+            self.reopen_later(error, now);
+            self.relist();
+        }
+    }
+
+    fn reopen_later(&mut self, error: Option<EngineError>, now: Now) {
+        let random = self.random();
+        let retry_in = self.events.backoff.pause(LONGEST_PAUSE, random);
+        self.events.state = StreamState::Due(now.mono + retry_in);
+        self.happened(Happening::EventsLost { error, retry_in });
+    }
+
+    pub(super) fn event(&mut self, event: Option<EngineEvent>) {
+        if !self.is_good() {
+            // Nothing is published until a list has worked; what happens during that list needs another one.
+            self.list.wanted |= self.list.out.is_some();
+            return;
+        }
+        match event {
+            None => self.relist(),
+            Some(EngineEvent { container, action }) => {
+                self.remember_touched(&container, &action);
+                if self.trackers.contains_key(&container) {
+                    self.event_of_known(&container, action);
+                } else if matches!(action, Action::Create | Action::Start) {
+                    self.relist();
+                }
+            }
+        }
+    }
+
+    /// A list that is out does not know of this event, or may not.
+    fn remember_touched(&mut self, id: &ContainerId, action: &Action) {
+        if self.list.out.is_none() {
+            return;
+        }
+        if self.list.touched.len() >= MOST_TOUCHED {
+            return self.relist();
+        }
+        self.list.touched.insert(id.clone());
+        if *action == Action::Destroy {
+            self.list.removed.insert(id.clone());
+        } else {
+            self.list.removed.remove(id);
+        }
+    }
+
+    fn event_of_known(&mut self, id: &ContainerId, action: Action) {
+        match action {
+            Action::Destroy => self.remove(id, Reason::Removed),
+            Action::Start => self.moved_to(id, State::Running, None),
+            Action::Die { exit_code } => self.moved_to(id, State::Exited, exit_code),
+            Action::Pause => self.moved_to(id, State::Paused, None),
+            Action::Unpause => self.moved_to(id, State::Running, None),
+            Action::Rename => {
+                self.disturb(id);
+                self.want_inspect(id);
+                if self.inspect_forbidden {
+                    self.relist();
+                }
+            }
+            Action::Update => {
+                self.want_inspect(id);
+                self.want_sample(id);
+            }
+            Action::Network => self.want_sample(id),
+            Action::Oom => {
+                self.change(id, |facts| facts.oom_kills = facts.oom_kills.saturating_add(1));
+            }
+            Action::Health(health) => self.change(id, |facts| facts.listed.health = health),
+            Action::Create => {}
+        }
+    }
+
+    fn disturb(&mut self, id: &ContainerId) {
+        if let Some(tracker) = self.trackers.get_mut(id) {
+            tracker.disturb();
+        }
+    }
+
+    fn change(&mut self, id: &ContainerId, how: impl FnOnce(&mut Facts)) {
+        if let Some(tracker) = self.trackers.get_mut(id) {
+            how(tracker.facts_mut());
+            self.observe_state(id);
+        }
+    }
+
+    /// An event told of another state.
+    fn moved_to(&mut self, id: &ContainerId, is: State, exit_code: Option<i64>) {
+        let Some(tracker) = self.trackers.get_mut(id) else { return };
+        let was = tracker.state();
+        let starts = is == State::Running && (was != State::Paused);
+        let listed = &mut tracker.facts_mut().listed;
+        listed.state = is;
+        if is == State::Exited {
+            listed.exit_code = exit_code;
+        }
+        let listed = listed.clone();
+        if !self.watches(&listed) {
+            return self.remove(id, Reason::Unwatched);
+        }
+        if was.is_running() != is.is_running() || starts {
+            self.run_changed(id, was, is);
+        }
+        self.observe_state(id);
+        if self.inspect_forbidden && is == State::Exited {
+            self.relist();
+        }
+        self.want_sample(id);
+    }
+}

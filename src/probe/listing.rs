@@ -1,0 +1,217 @@
+//! What a list changes.
+
+use std::time::Duration;
+
+use hashbrown::HashSet;
+
+use super::Happening;
+use super::core::Probe;
+use super::tracker::Tracker;
+use crate::model::batch::Reason;
+use crate::model::container::{ContainerId, Listed, Listing, State};
+use crate::model::engine::Answer;
+use crate::model::observation::Observation;
+use crate::model::sample::Count;
+use crate::model::time::Now;
+
+/// Lists that events ask for keep this distance, or five times what the last one took: they can be dear.
+const DISTANCE: Duration = Duration::from_millis(100);
+
+impl Probe {
+    pub(super) fn listed(&mut self, answer: Answer<Listing>, now: Now) {
+        let Some(asked) = self.list.out.take() else { return };
+        self.list.not_before = now.mono + (now.mono.since(asked.mono) * 5).max(DISTANCE);
+        let listing = match answer {
+            Ok(listing) => listing,
+            Err(error) => return self.fail(error, true, now),
+        };
+        self.recover(now);
+        if let Some(cycle) = &mut self.cycle {
+            cycle.listed = Some(now);
+        }
+        if listing.skipped > 0 {
+            self.happened(Happening::EntriesSkipped(listing.skipped));
+        }
+        self.counts = Some(count(&listing));
+        let sample_all = std::mem::take(&mut self.list.sample_all);
+        let touched = std::mem::take(&mut self.list.touched);
+        let removed = std::mem::take(&mut self.list.removed);
+        let watched = self.choose(&listing, &removed);
+        self.remove_missing(&listing, &touched);
+        for listed in listing.containers {
+            if watched.contains(&listed.id) {
+                let known_better = touched.contains(&listed.id);
+                self.listed_one(listed, known_better, sample_all, now);
+            } else if !removed.contains(&listed.id) {
+                self.remove(&listed.id, Reason::Unwatched);
+            }
+        }
+        self.observe_engine();
+    }
+
+    /// Whether the filters and settings let it be watched.
+    pub(super) fn watches(&self, listed: &Listed) -> bool {
+        (self.settings.stopped || listed.state.is_running() || listed.state == State::Unknown)
+            && (self.settings.admits)(listed)
+    }
+
+    /// Those to watch. Over the cap, those that are watched stay, and new ones come in the order of their ids, so that
+    /// nothing flaps however the list is ordered.
+    fn choose(&mut self, listing: &Listing, removed: &HashSet<ContainerId>) -> HashSet<ContainerId> {
+        let admitted = |c: &&Listed| !removed.contains(&c.id) && self.watches(c);
+        let (known, mut new): (Vec<&Listed>, Vec<&Listed>) =
+            listing.containers.iter().filter(admitted).partition(|c| self.trackers.contains_key(&c.id));
+        let (wanted, max) = (known.len() + new.len(), self.settings.max_containers);
+        new.sort_by(|a, b| a.id.cmp(&b.id));
+        let chosen = known.into_iter().chain(new).take(max).map(|c| c.id.clone()).collect();
+        let over = wanted > max;
+        if over && !self.over_cap {
+            self.happened(Happening::OverCap { wanted, max });
+        }
+        self.over_cap = over;
+        chosen
+    }
+
+    fn remove_missing(&mut self, listing: &Listing, touched: &HashSet<ContainerId>) {
+        let listed: HashSet<&ContainerId> = listing.containers.iter().map(|c| &c.id).collect();
+        let missing = self.trackers.keys().filter(|id| !listed.contains(id) && !touched.contains(*id));
+        let mut missing: Vec<ContainerId> = missing.cloned().collect();
+        missing.sort();
+        for id in missing {
+            self.remove(&id, Reason::Removed);
+        }
+    }
+
+    /// It is gone, or no longer watched.
+    pub(super) fn remove(&mut self, id: &ContainerId, reason: Reason) {
+        if let Some(tracker) = self.trackers.remove(id) {
+            self.leave_cycle(tracker.cycle);
+            self.observe(Observation::Gone(id.clone(), reason));
+        }
+    }
+
+    fn listed_one(&mut self, listed: Listed, known_better: bool, sample_all: bool, now: Now) {
+        let id = listed.id.clone();
+        let engine = self.engine.clone();
+        let is_new = !self.trackers.contains_key(&id);
+        self.trackers.entry_ref(&id).or_insert_with(|| Tracker::new(engine, listed.clone()));
+        let mut changed = is_new;
+        let up_for = listed.up_for;
+        if !is_new && !known_better {
+            changed |= self.take_list_s_word(&id, listed, now);
+        }
+        let Some(tracker) = self.trackers.get_mut(&id) else { return };
+        tracker.up = up_for.map(|up| (up, now.mono));
+        let undescribed = !tracker.described || tracker.facts.details.is_none();
+        if undescribed && !self.inspect_forbidden && tracker.inspect.is_idle() {
+            self.want_inspect(&id);
+        }
+        self.show(&id, sample_all || changed);
+        if sample_all || changed {
+            self.want_sample(&id);
+        }
+    }
+
+    /// Compares the list's word with what is known. Returns whether anything differs.
+    fn take_list_s_word(&mut self, id: &ContainerId, listed: Listed, now: Now) -> bool {
+        let Some(tracker) = self.trackers.get_mut(id) else { return false };
+        let known = &tracker.facts.listed;
+        let was = known.state;
+        // Inspect tells what a state is that the list names with an unknown word.
+        let is = if listed.state == State::Unknown && tracker.facts.details.is_some() { was } else { listed.state };
+        let restarted = was.is_running() && is.is_running() && tracker.seems_restarted(listed.up_for, now.mono);
+        let changed =
+            was != is || known.name != listed.name || known.labels != listed.labels || known.image != listed.image;
+        // Inspect tells the exit code and the health exactly; the list's words serve where it is not to be had.
+        let words = Listed {
+            state: is,
+            exit_code: listed.exit_code.or(known.exit_code.filter(|_| was == is)),
+            health: listed.health.or(known.health.filter(|_| tracker.facts.details.is_some() && was == is)),
+            ..listed
+        };
+        if *known != words {
+            tracker.facts_mut().listed = words;
+        }
+        if was.is_running() != is.is_running() || was != is && !is.is_running() || restarted {
+            self.run_changed(id, was, is);
+        }
+        changed || restarted
+    }
+
+    /// The container stopped, started or was restarted.
+    pub(super) fn run_changed(&mut self, id: &ContainerId, was: State, is: State) {
+        let Some(tracker) = self.trackers.get_mut(id) else { return };
+        tracker.disturb();
+        tracker.up = None;
+        if was.is_running() && !is.is_running() {
+            tracker.failing = false;
+            self.observe(Observation::Unvouched(id.clone(), Reason::Stopped));
+        } else if !was.is_running() && is.is_running() {
+            tracker.begin_run();
+        }
+        self.want_inspect(id);
+    }
+
+    /// Publishes the state series, unless the first inspect is still to come.
+    fn show(&mut self, id: &ContainerId, due: bool) {
+        let Some(tracker) = self.trackers.get_mut(id) else { return };
+        let waits = !tracker.shown && !tracker.described && !self.inspect_forbidden && tracker.inspect_failures == 0;
+        if due && !waits {
+            self.observe_state(id);
+        }
+    }
+
+    /// Publishes the state series.
+    pub(super) fn observe_state(&mut self, id: &ContainerId) {
+        let Some(tracker) = self.trackers.get_mut(id) else { return };
+        tracker.shown = true;
+        let facts = tracker.facts.clone();
+        self.observe(Observation::State(facts));
+    }
+
+    pub(super) fn want_inspect(&mut self, id: &ContainerId) {
+        if self.inspect_forbidden {
+            return;
+        }
+        if self.trackers.get_mut(id).is_some_and(|t| t.inspect.want()) {
+            self.inspect_queue.push_back(id.clone());
+        }
+    }
+
+    /// A container that runs is to be sampled; within a probe, the probe waits for it.
+    pub(super) fn want_sample(&mut self, id: &ContainerId) {
+        let Some(tracker) = self.trackers.get_mut(id) else { return };
+        if !tracker.is_running() || !tracker.sample.is_idle() {
+            return;
+        }
+        if let Some(cycle) = &mut self.cycle
+            && tracker.cycle != cycle.number
+        {
+            tracker.cycle = cycle.number;
+            cycle.waiting += 1;
+        }
+        if tracker.sample.want() {
+            self.sample_queue.push_back(id.clone());
+        }
+    }
+
+    /// A container of probe `number` was answered or is no longer waited for.
+    pub(super) fn leave_cycle(&mut self, number: u64) {
+        if let Some(cycle) = self.cycle.as_mut().filter(|c| c.number == number) {
+            cycle.waiting = cycle.waiting.saturating_sub(1);
+        }
+    }
+
+    /// Something was missed: list as soon as may be.
+    pub(super) fn relist(&mut self) {
+        if self.list.out.is_some() {
+            self.list.wanted = true;
+        } else {
+            self.want_list(false);
+        }
+    }
+}
+
+fn count(listing: &Listing) -> [Count; 7] {
+    State::KNOWN.map(|state| listing.containers.iter().filter(|c| c.state == state).count() as Count)
+}

@@ -1,0 +1,203 @@
+//! What is kept of one container between probes, also while the engine is down.
+
+use std::sync::Arc;
+
+use super::counters::Counters;
+use crate::model::container::{Details, Listed, State, UpFor};
+use crate::model::engine::EngineInfo;
+use crate::model::observation::Facts;
+use crate::model::sample::Sample;
+use crate::model::time::{Monotonic, Now, UnixNanos};
+
+/// Whether something is to be asked, waits in the queue, or is being asked. One question is out at most.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Ask {
+    wanted: bool,
+    queued: bool,
+    out: bool,
+}
+
+impl Ask {
+    /// It is to be asked. Returns whether to put it into the queue now; if it is being asked already, it will be
+    /// asked again after the answer.
+    pub(super) fn want(&mut self) -> bool {
+        self.wanted = true;
+        let enqueue = !self.queued && !self.out;
+        self.queued |= enqueue;
+        enqueue
+    }
+
+    /// It is no longer to be asked; it may stay in the queue.
+    pub(super) fn drop_it(&mut self) {
+        self.wanted = false;
+    }
+
+    /// It came to the front of the queue. Returns whether to ask it.
+    pub(super) fn begin(&mut self) -> bool {
+        self.queued = false;
+        self.out = std::mem::take(&mut self.wanted);
+        self.out
+    }
+
+    /// It was answered. Returns whether to put it into the queue again.
+    pub(super) fn end(&mut self) -> bool {
+        self.out = false;
+        self.wanted && self.want()
+    }
+
+    /// Whether nothing is asked and nothing waits.
+    pub(super) fn is_idle(&self) -> bool {
+        !self.out && !self.wanted
+    }
+}
+
+/// A container that is watched.
+#[derive(Debug)]
+pub(super) struct Tracker {
+    pub(super) facts: Arc<Facts>,
+    /// Counts what happened to it: an answer to a question from before is not used.
+    pub(super) epoch: u32,
+    pub(super) inspect: Ask,
+    pub(super) sample: Ask,
+    /// Whether inspect was answered for this run, or was given up.
+    pub(super) described: bool,
+    /// Inspects that failed in a row.
+    pub(super) inspect_failures: u32,
+    /// Numbers that wait for inspect.
+    pub(super) pending: Option<(Sample, Now)>,
+    pub(super) counters: Counters,
+    /// The start of the run is published and stays as it is.
+    pub(super) frozen: bool,
+    /// Whether an earlier run was seen, so that this one's counters started over.
+    pub(super) ran_before: bool,
+    /// Whether its state is published; until then the first inspect is waited for.
+    pub(super) shown: bool,
+    /// Whether it runs but its last sample failed.
+    pub(super) failing: bool,
+    /// The probe in which it was asked last.
+    pub(super) cycle: u64,
+    /// When it was listed as up for how long.
+    pub(super) up: Option<(UpFor, Monotonic)>,
+    /// Whether unusable numbers were told of already.
+    pub(super) told_unusable: bool,
+}
+
+impl Tracker {
+    pub(super) fn new(engine: Arc<EngineInfo>, listed: Listed) -> Self {
+        let facts = Facts {
+            engine,
+            listed,
+            details: None,
+            run_start: UnixNanos::UNKNOWN,
+            restarts_start: UnixNanos::UNKNOWN,
+            oom_kills: 0,
+        };
+        Self {
+            facts: Arc::new(facts),
+            epoch: 0,
+            inspect: Ask::default(),
+            sample: Ask::default(),
+            described: false,
+            inspect_failures: 0,
+            pending: None,
+            counters: Counters::default(),
+            frozen: false,
+            ran_before: false,
+            shown: false,
+            failing: false,
+            cycle: 0,
+            up: None,
+            told_unusable: false,
+        }
+    }
+
+    /// The facts, to change them.
+    pub(super) fn facts_mut(&mut self) -> &mut Facts {
+        Arc::make_mut(&mut self.facts)
+    }
+
+    pub(super) fn state(&self) -> State {
+        self.facts.listed.state
+    }
+
+    pub(super) fn is_running(&self) -> bool {
+        self.state().is_running()
+    }
+
+    /// Something happened to it: answers to what was asked before are not used, and inspect has to tell anew.
+    pub(super) fn disturb(&mut self) {
+        self.epoch = self.epoch.wrapping_add(1);
+        self.described = false;
+        self.pending = None;
+    }
+
+    /// Its counters start over.
+    pub(super) fn begin_run(&mut self) {
+        self.ran_before |= self.frozen;
+        self.frozen = false;
+        self.counters = Counters::default();
+        let facts = self.facts_mut();
+        facts.oom_kills = 0;
+        facts.run_start = UnixNanos::UNKNOWN;
+    }
+
+    /// Whether the list's words say that it was up for less long than it was known to be: it was restarted meanwhile
+    /// (or the engine's clock was set: inspect will tell).
+    pub(super) fn seems_restarted(&self, up_for: Option<UpFor>, now: Monotonic) -> bool {
+        const SLACK: u64 = 2;
+        match (self.up, up_for) {
+            (Some((before, at)), Some(up)) => up.below + SLACK < before.at_least + now.since(at).as_secs(),
+            _ => false,
+        }
+    }
+
+    /// Takes over what inspect told. A start time that differs from the known one is another run.
+    pub(super) fn describe(&mut self, details: Details) {
+        let known = self.facts.details.as_ref().and_then(|d| d.started_at);
+        if known.is_some() && details.started_at.is_some() && known != details.started_at {
+            self.begin_run();
+        }
+        let restarts = self.facts.details.as_ref().and_then(|d| d.restart_count);
+        let fell = restarts.zip(details.restart_count).is_some_and(|(before, now)| now < before);
+        let frozen = self.frozen;
+        let facts = self.facts_mut();
+        if !frozen {
+            facts.run_start = details.started_at.unwrap_or_default();
+        }
+        // `docker start` sets the count back to zero: it counts since that start.
+        if fell {
+            facts.restarts_start = details.started_at.unwrap_or_default();
+        } else if !facts.restarts_start.is_known() {
+            facts.restarts_start = details.created.unwrap_or_default();
+        }
+        take_over(&mut facts.listed, &details);
+        facts.details = Some(Arc::new(details));
+        self.described = true;
+        self.inspect_failures = 0;
+    }
+
+    /// The run's start becomes final with its first published number. Our clock may be behind the engine's.
+    pub(super) fn freeze_start(&mut self, now: UnixNanos) {
+        if self.frozen {
+            return;
+        }
+        self.frozen = true;
+        let unknown = if self.ran_before { now } else { UnixNanos::UNKNOWN };
+        let facts = self.facts_mut();
+        facts.run_start = if facts.run_start.is_known() { facts.run_start.min(now) } else { unknown };
+    }
+}
+
+/// Inspect is asked after the list and the event that led to it, so it is newer.
+fn take_over(listed: &mut Listed, details: &Details) {
+    if let Some(state) = details.state {
+        listed.state = state;
+    }
+    if let Some(name) = &details.name {
+        listed.name = Some(name.clone());
+    }
+    if details.exit_code.is_some() {
+        listed.exit_code = details.exit_code;
+    }
+    listed.health = details.health;
+}
