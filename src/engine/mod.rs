@@ -1,5 +1,11 @@
 //! What dockpulse asks of an engine, whichever it is: Docker or Podman behind a socket, or the simulated one.
 
+pub mod decode;
+pub mod docker;
+mod events;
+mod lenient;
+mod wire;
+
 use futures_util::future::BoxFuture;
 use futures_util::stream::BoxStream;
 
@@ -35,6 +41,8 @@ pub trait Engine: Send + Sync + 'static {
     /// Where it is, for messages.
     fn endpoint(&self) -> &str;
 }
+
+pub use wire::Address;
 
 /// The events of containers; see [`Engine::events`].
 pub type Events = BoxStream<'static, Answer<Option<EngineEvent>>>;

@@ -221,7 +221,8 @@ impl Probe {
     fn ask_list(&mut self, now: Now) {
         self.close_cycle(now, true);
         self.cycles += 1;
-        self.cycle = Some(Cycle { number: self.cycles, started: now, listed: None, waiting: 0, sampled: 0, failed: 0 });
+        let (number, full) = (self.cycles, self.list.sample_all);
+        self.cycle = Some(Cycle { number, started: now, listed: None, full, waiting: 0, sampled: 0, failed: 0 });
         self.list.wanted = false;
         self.list.out = Some(now);
         self.list.touched.clear();

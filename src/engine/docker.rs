@@ -1,0 +1,286 @@
+//! Docker (or Podman) behind a socket.
+//!
+//! One transport serves both ways of reading: bollard asks for what is rare and typed (`/version`, `/info`) through
+//! it, and the hot endpoints are read here with a cap on the body and a lenient decoder, because bollard fails a whole
+//! list for one unknown word, has no cap, and ends its deadline at the headers. Deadlines are the caller's and cover
+//! the whole answer.
+
+use std::error::Error as _;
+use std::io;
+use std::sync::RwLock;
+use std::time::Duration;
+
+use bollard::{BollardRequest, Docker};
+use bytes::{Bytes, BytesMut};
+use futures_util::future::BoxFuture;
+use futures_util::{FutureExt, StreamExt};
+use http_body_util::{BodyExt, Empty, Limited};
+use hyper::body::Incoming;
+use hyper_util::client::legacy::{Client, Error as ClientError};
+use hyper_util::rt::TokioExecutor;
+
+use super::wire::{Address, Dialer};
+use super::{Engine, Events, decode, events};
+use crate::model::Text;
+use crate::model::container::{ContainerId, Details, Listing};
+use crate::model::engine::{Answer, ApiVersion, EngineError, EngineInfo, Source, Wanted};
+use crate::model::sample::Sample;
+
+/// The largest list that is read: about 70,000 containers.
+pub const LIST_CAP: usize = 64 << 20;
+/// The largest stats answer that is read; a usual one has 2 KB.
+pub const STATS_CAP: usize = 256 << 10;
+/// The largest inspect answer that is read: labels and variables may be many.
+pub const INSPECT_CAP: usize = 16 << 20;
+/// The largest answer of bollard's calls, and how long these may take: the engine does without them.
+const INFO_CAP: usize = 4 << 20;
+const INFO_TIMEOUT: Duration = Duration::from_secs(2);
+/// Errors are read so far.
+const MESSAGE_CAP: usize = 4 << 10;
+/// Idle connections that are kept.
+const IDLE: usize = 16;
+
+type BollardBody = <BollardRequest as RequestBody>::Body;
+
+/// Names the body type of a request.
+trait RequestBody {
+    /// It.
+    type Body;
+}
+
+impl<B> RequestBody for http::Request<B> {
+    type Body = B;
+}
+
+/// An engine that is reached over HTTP.
+pub struct DockerEngine {
+    endpoint: Text,
+    http: Client<Dialer, Empty<Bytes>>,
+    typed: Docker,
+    fixed: Option<ApiVersion>,
+    spoken: RwLock<Option<ApiVersion>>,
+    podman: RwLock<bool>,
+}
+
+impl DockerEngine {
+    /// An engine at `address`, which `endpoint` says in words. Nothing is connected yet. `api` is the API version to
+    /// speak; without it, it is negotiated.
+    ///
+    /// # Errors
+    /// When the endpoint cannot stand in a URL.
+    pub fn new(endpoint: &str, address: Address, api: Option<ApiVersion>) -> Answer<Self> {
+        let mut builder = Client::builder(TokioExecutor::new());
+        let http = builder.pool_max_idle_per_host(IDLE).build(Dialer { address: address.clone(), budget: None });
+        let limited = Dialer { address, budget: Some(INFO_CAP) };
+        let limited: Client<_, BollardBody> = builder.pool_max_idle_per_host(0).build(limited);
+        let transport = move |request: BollardRequest| {
+            let answer = limited.request(request);
+            async move { answer.await.map_err(bollard::errors::Error::from) }
+        };
+        let typed = Docker::connect_with_custom_transport(
+            transport,
+            Some("http://engine"),
+            INFO_TIMEOUT.as_secs(),
+            bollard::API_DEFAULT_VERSION,
+        )
+        .map_err(|e| refused(endpoint, &e.to_string(), ""))?;
+        Ok(Self {
+            endpoint: endpoint.into(),
+            http,
+            typed,
+            fixed: api,
+            spoken: RwLock::new(None),
+            podman: RwLock::new(false),
+        })
+    }
+
+    /// The answer's head; a status other than 200 is an error that carries the engine's words.
+    async fn get(&self, path: &'static str, target: &str) -> Answer<http::Response<Incoming>> {
+        let request = http::Request::get(format!("http://engine{target}"))
+            .header(http::header::HOST, "engine")
+            .header(http::header::USER_AGENT, concat!("dockpulse/", env!("CARGO_PKG_VERSION")))
+            .body(Empty::new());
+        let request = request.map_err(|e| EngineError::Broken { path, cause: e.to_string().into() })?;
+        let response = self.http.request(request).await.map_err(|e| self.failed(path, &e))?;
+        let status = response.status();
+        if status == http::StatusCode::OK {
+            return Ok(response);
+        }
+        let body = Limited::new(response.into_body(), MESSAGE_CAP).collect().await;
+        let message = body.map(|b| decode::message(&b.to_bytes())).unwrap_or_default();
+        Err(EngineError::Status { path, status: status.as_u16(), message })
+    }
+
+    /// The whole answer, up to `limit` bytes.
+    async fn read(&self, path: &'static str, target: &str, limit: usize) -> Answer<BytesMut> {
+        let mut body = self.get(path, target).await?.into_body();
+        let mut bytes = BytesMut::new();
+        while let Some(frame) = body.frame().await {
+            let frame = frame.map_err(|e| EngineError::Broken { path, cause: deepest(&e).into() })?;
+            let data = frame.data_ref().map_or(&[][..], |d| d);
+            if bytes.len() + data.len() > limit {
+                return Err(EngineError::TooLarge { path, limit });
+            }
+            bytes.extend_from_slice(data);
+        }
+        Ok(bytes)
+    }
+
+    fn failed(&self, path: &'static str, error: &ClientError) -> EngineError {
+        let cause = deepest(error);
+        if !error.is_connect() {
+            return EngineError::Broken { path, cause: cause.into() };
+        }
+        let kind = source_io(error).map(io::Error::kind);
+        let unix = self.endpoint.starts_with("unix:");
+        let mend = match kind {
+            Some(io::ErrorKind::NotFound) => "is the engine running, and is this its socket?",
+            Some(io::ErrorKind::PermissionDenied) => "run as a member of the socket's group (docker), or as root",
+            Some(io::ErrorKind::ConnectionRefused) if unix => "nobody listens there: is the engine running?",
+            Some(io::ErrorKind::ConnectionRefused) => "nobody listens there: is the engine running, is the port right?",
+            _ => "",
+        };
+        refused(&self.endpoint, &cause, mend)
+    }
+
+    fn target(&self, path: &str) -> String {
+        let spoken = self.spoken.read().ok().and_then(|v| *v);
+        match self.fixed.or(spoken) {
+            Some(version) => format!("/v{version}{path}"),
+            None => path.to_owned(),
+        }
+    }
+
+    async fn find_out(&self) -> Answer<EngineInfo> {
+        let ping = self.get("/_ping", "/_ping").await;
+        if let Err(error) = &ping
+            && !error.is_forbidden()
+            && error.status() != Some(404)
+        {
+            return Err(error.clone());
+        }
+        let header = |name: &str| {
+            let head = ping.as_ref().ok()?.headers().get(name)?.to_str().ok()?;
+            Some(head.to_owned())
+        };
+        let (version, info) = futures_util::future::join(self.typed.version(), self.typed.info()).await;
+        let (version, info) = (version.unwrap_or_default(), info.unwrap_or_default());
+        let newest = header("api-version").or(version.api_version).and_then(|v| ApiVersion::parse(&v));
+        let oldest = version.min_api_version.and_then(|v| ApiVersion::parse(&v));
+        let spoken = newest.map(|v| v.min(ApiVersion::NEWEST.max(oldest.unwrap_or(v))));
+        let components = version.components.unwrap_or_default();
+        let podman = components.iter().any(|c| c.name.starts_with("Podman"))
+            || header("server").is_some_and(|s| s.starts_with("Libpod"));
+        if let (Ok(mut v), Ok(mut p)) = (self.spoken.write(), self.podman.write()) {
+            (*v, *p) = (spoken, podman);
+        }
+        let arch = info.architecture.or(version.arch);
+        Ok(EngineInfo {
+            api: self.fixed.or(spoken).unwrap_or(ApiVersion::ONE_SHOT),
+            version: version.version.or(info.server_version).map(decode::text),
+            runtime: Some(if podman { "podman".into() } else { "docker".into() }),
+            host_name: info.name.map(decode::text).filter(|n| !n.is_empty()),
+            host_arch: arch.map(|a| decode::architecture(&a)).filter(|a| !a.is_empty()),
+            memory_total: info.mem_total.filter(|m| *m > 0),
+            kernel: info.kernel_version.or(version.kernel_version).map(decode::text),
+        })
+    }
+}
+
+impl Engine for DockerEngine {
+    fn connect(&self) -> BoxFuture<'_, Answer<EngineInfo>> {
+        self.find_out().boxed()
+    }
+
+    fn ping(&self) -> BoxFuture<'_, Answer<()>> {
+        async { self.get("/_ping", "/_ping").await.map(drop) }.boxed()
+    }
+
+    fn list(&self, wanted: &Wanted) -> BoxFuture<'_, Answer<Listing>> {
+        const PATH: &str = "/containers/json";
+        let wanted = wanted.clone();
+        async move {
+            let body = self.read(PATH, &self.target("/containers/json?all=1"), LIST_CAP).await?;
+            decode::list(&body, &wanted).map_err(|e| unreadable(PATH, &e))
+        }
+        .boxed()
+    }
+
+    fn inspect(&self, id: &ContainerId, wanted: &Wanted) -> BoxFuture<'_, Answer<Details>> {
+        const PATH: &str = "/containers/{id}/json";
+        let target = self.target(&format!("/containers/{}/json", id.as_str()));
+        let wanted = wanted.clone();
+        async move {
+            let body = self.read(PATH, &target, INSPECT_CAP).await?;
+            decode::inspect(&body, &wanted).map_err(|e| unreadable(PATH, &e))
+        }
+        .boxed()
+    }
+
+    fn stats(&self, id: &ContainerId, source: Source) -> BoxFuture<'_, Answer<Sample>> {
+        const PATH: &str = "/containers/{id}/stats";
+        let one_shot = if source == Source::OneShot { "&one-shot=true" } else { "" };
+        let target = self.target(&format!("/containers/{}/stats?stream=false{one_shot}", id.as_str()));
+        async move {
+            let body = self.read(PATH, &target, STATS_CAP).await?;
+            if body.iter().all(u8::is_ascii_whitespace) {
+                return Err(EngineError::NoData);
+            }
+            decode::stats(&body).map_err(|e| unreadable(PATH, &e))?.ok_or(EngineError::NoData)
+        }
+        .boxed()
+    }
+
+    fn events(&self) -> BoxFuture<'_, Answer<Events>> {
+        const PATH: &str = "/events";
+        let podman = self.podman.read().is_ok_and(|p| *p);
+        let target = self.target(&events::target(podman));
+        async move {
+            let body = self.get(PATH, &target).await?.into_body();
+            let frames = body
+                .into_data_stream()
+                .map(|frame| frame.map_err(|e| EngineError::Broken { path: PATH, cause: deepest(&e).into() }));
+            Ok(events::read(frames).boxed())
+        }
+        .boxed()
+    }
+
+    fn endpoint(&self) -> &str {
+        &self.endpoint
+    }
+}
+
+fn refused(endpoint: &str, cause: &str, mend: &'static str) -> EngineError {
+    EngineError::Connect { endpoint: endpoint.into(), cause: cause.into(), mend }
+}
+
+/// Says where the reader stopped; the text itself may hold secrets and is not repeated.
+fn unreadable(path: &'static str, error: &serde_json::Error) -> EngineError {
+    let what = match error.classify() {
+        serde_json::error::Category::Io => "unreadable",
+        serde_json::error::Category::Syntax => "no JSON",
+        serde_json::error::Category::Data => "of another shape",
+        serde_json::error::Category::Eof => "cut off",
+    };
+    EngineError::Decode { path, cause: format!("{what} at line {} column {}", error.line(), error.column()).into() }
+}
+
+/// The innermost cause: the outer ones only say that something failed.
+fn deepest(error: &dyn std::error::Error) -> String {
+    let mut error = error;
+    while let Some(source) = error.source() {
+        error = source;
+    }
+    error.to_string()
+}
+
+fn source_io(error: &ClientError) -> Option<&io::Error> {
+    let mut error = error.source();
+    while let Some(e) = error {
+        if let Some(io) = e.downcast_ref::<io::Error>() {
+            return Some(io);
+        }
+        error = e.source();
+    }
+    None
+}
