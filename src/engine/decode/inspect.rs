@@ -2,7 +2,7 @@
 
 use serde::Deserialize;
 
-use super::super::lenient::{Flag, Many, Number, Part, Word};
+use super::super::lenient::{Flag, Many, Number, Object, Part, Word};
 use super::utf8;
 use crate::model::Text;
 use crate::model::container::{Details, Health, Labels, State};
@@ -14,7 +14,7 @@ use crate::model::time::UnixNanos;
 /// # Errors
 /// When it is no whole JSON object.
 pub fn inspect(body: &[u8], wanted: &Wanted) -> Result<Details, serde_json::Error> {
-    let answer: Answer = serde_json::from_str(&utf8(body))?;
+    let Object::<Answer>(answer) = serde_json::from_str(&utf8(body))?;
     Ok(answer.details(wanted))
 }
 

@@ -2,7 +2,7 @@
 
 use serde::Deserialize;
 
-use super::super::lenient::{Entries, Many, Number, Part, Word};
+use super::super::lenient::{Entries, Many, Number, Object, Part, Word};
 use super::utf8;
 use crate::model::sample::{BlockDevice, Count, Cpu, Memory, Network, Sample, Traffic};
 use crate::model::time::UnixNanos;
@@ -19,7 +19,7 @@ const WINDOWS_TICK: Count = 100;
 /// # Errors
 /// When it is no whole JSON object.
 pub fn stats(body: &[u8]) -> Result<Option<Sample>, serde_json::Error> {
-    let answer: Answer = serde_json::from_str(&utf8(body))?;
+    let Object::<Answer>(answer) = serde_json::from_str(&utf8(body))?;
     let read = answer.read.as_str();
     if read.starts_with("0001-01-01T") {
         return Ok(None);
