@@ -4,4 +4,5 @@ pub mod convert;
 pub mod engine;
 pub mod ledger;
 pub mod model;
+pub mod pipeline;
 pub mod probe;

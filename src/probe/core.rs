@@ -151,6 +151,11 @@ impl Probe {
             && self.list.out.is_none()
     }
 
+    /// The engine, as far as it is known.
+    pub fn engine(&self) -> &EngineInfo {
+        &self.engine
+    }
+
     /// How many containers are watched.
     pub fn watched(&self) -> usize {
         self.trackers.len()

@@ -1,0 +1,233 @@
+//! One engine's way from findings to batches: probe → convert → ledger, and the shell that makes the probe's calls.
+//!
+//! [`Pipeline`] is pure and knows the stages; [`drive`] is the async shell around it and decides nothing.
+
+mod drive;
+
+use std::fmt;
+use std::sync::Arc;
+
+use hashbrown::HashMap;
+
+pub use self::drive::{Control, Drive, drive};
+use crate::convert::{self, Converter, DeviceNames};
+use crate::ledger::{Commit, Facet, Ledger, Owner};
+use crate::model::Text;
+use crate::model::batch::{Group, Reason};
+use crate::model::container::ContainerId;
+use crate::model::observation::{Facts, Observation};
+use crate::model::series::Resource;
+use crate::model::time::{Monotonic, Now, UnixNanos};
+use crate::probe::{self, BATCH_WINDOW, Call, Happening, Input, Output, Probe};
+
+/// How one engine is watched and shown.
+#[derive(Debug, Clone, Default)]
+pub struct Settings {
+    /// What the engine is called; `None`: by the host name it reports, or by `endpoint` until it has.
+    pub name: Option<Text>,
+    /// Where it is.
+    pub endpoint: Text,
+    /// How it is watched.
+    pub probe: probe::Settings,
+    /// What is published.
+    pub convert: convert::Settings,
+}
+
+/// What the pipeline wants done, in this order.
+pub enum Effect {
+    /// Make this call.
+    Call(Call),
+    /// Abort all calls and the event stream.
+    CancelCalls,
+    /// Hand this to the outbox.
+    Commit(Commit),
+    /// This is worth telling.
+    Happened(Happening),
+}
+
+impl fmt::Debug for Effect {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Call(call) => f.debug_tuple("Call").field(call).finish(),
+            Self::CancelCalls => f.write_str("CancelCalls"),
+            Self::Commit(commit) => f.debug_tuple("Commit").field(&commit.batch.points()).finish(),
+            Self::Happened(happening) => f.debug_tuple("Happened").field(happening).finish(),
+        }
+    }
+}
+
+/// One engine's probe, converter and ledger.
+#[derive(Debug)]
+pub struct Pipeline {
+    settings: Settings,
+    probe: Probe,
+    converter: Converter,
+    ledger: Ledger,
+    identities: HashMap<ContainerId, (Arc<Facts>, Arc<Resource>)>,
+    engine: Option<Arc<Resource>>,
+    opened: Option<Monotonic>,
+}
+
+impl Pipeline {
+    /// A pipeline that begins with the first [`Input::Wake`]. `seed` is for the jitter of pauses.
+    pub fn new(settings: Settings, seed: u64) -> Self {
+        let name = settings.name.clone().unwrap_or_else(|| settings.endpoint.clone());
+        Self {
+            probe: Probe::new(settings.probe.clone(), seed),
+            converter: Converter::new(name, settings.convert.clone()),
+            ledger: Ledger::default(),
+            identities: HashMap::new(),
+            engine: None,
+            opened: None,
+            settings,
+        }
+    }
+
+    /// Takes news and says what follows, in order.
+    pub fn apply(&mut self, input: Input, now: Now) -> Vec<Effect> {
+        let outputs = self.probe.apply(input, now);
+        let mut effects = Vec::with_capacity(outputs.len() + 1);
+        for output in outputs {
+            match output {
+                Output::Call(call) => effects.push(Effect::Call(call)),
+                Output::CancelCalls => effects.push(Effect::CancelCalls),
+                Output::Observed(observation) => self.observed(observation, now.wall),
+                Output::Happened(happening) => {
+                    self.heed(&happening);
+                    effects.push(Effect::Happened(happening));
+                }
+            }
+        }
+        effects.extend(self.commit_if_due(now).map(Effect::Commit));
+        effects
+    }
+
+    /// When to wake it at the latest.
+    pub fn next_wake(&self, now: Monotonic) -> Option<Monotonic> {
+        let window = self.opened.map(|at| at + BATCH_WINDOW);
+        [self.probe.next_wake(now), window].into_iter().flatten().min()
+    }
+
+    /// Other settings from now on. What is no longer right is retracted; what is new is published with the probe that
+    /// this begins.
+    pub fn change_settings(&mut self, settings: Settings, devices: DeviceNames, now: Now) -> Vec<Effect> {
+        let name = self.name(&settings);
+        self.converter = Converter::new(name, settings.convert.clone());
+        self.converter.set_devices(devices);
+        self.identities.clear();
+        self.engine = None;
+        self.settings = settings;
+        self.apply(Input::Settings(self.settings.probe.clone()), now)
+    }
+
+    fn name(&self, settings: &Settings) -> Text {
+        let reported = self.probe.engine().host_name.clone();
+        settings.name.clone().or(reported).unwrap_or_else(|| settings.endpoint.clone())
+    }
+
+    /// Takes the names of the host's block devices; empty if the engine is not on this host.
+    pub fn set_devices(&mut self, devices: DeviceNames) {
+        self.converter.set_devices(devices);
+    }
+
+    /// Retractions that the collector refused for good are owed again.
+    pub fn owe_again(&mut self, refused: &[Group], now: Now) {
+        self.ledger.owe_again(refused, now.wall);
+        self.opened.get_or_insert(now.mono);
+    }
+
+    /// The end: retracts everything if `retract`, and returns what is not yet committed.
+    pub fn finish(&mut self, retract: bool, now: Now) -> Commit {
+        if retract {
+            self.ledger.end_all(Reason::Shutdown, now.wall);
+        }
+        self.ledger.commit()
+    }
+
+    /// How many series are live.
+    pub fn live(&self) -> usize {
+        self.ledger.live()
+    }
+
+    /// How many containers are watched.
+    pub fn watched(&self) -> usize {
+        self.probe.watched()
+    }
+
+    /// What the engine is called now.
+    pub fn engine_name(&self) -> Text {
+        self.name(&self.settings)
+    }
+
+    /// Whether all that the probe can find out now is found out and committed.
+    pub fn is_settled(&self) -> bool {
+        self.probe.is_settled() && self.opened.is_none()
+    }
+
+    fn commit_if_due(&mut self, now: Now) -> Option<Commit> {
+        if !self.ledger.is_dirty() {
+            self.opened = None;
+            return None;
+        }
+        let opened = *self.opened.get_or_insert(now.mono);
+        let due = self.probe.is_settled() || now.mono.since(opened) >= BATCH_WINDOW;
+        due.then(|| {
+            self.opened = None;
+            self.ledger.commit()
+        })
+    }
+
+    /// The engine's name may have become known.
+    fn heed(&mut self, happening: &Happening) {
+        if let Happening::Connected(_) = happening {
+            let name = self.name(&self.settings);
+            self.converter.set_engine_name(name);
+            self.engine = None;
+        }
+    }
+
+    fn observed(&mut self, observation: Observation, now: UnixNanos) {
+        match observation {
+            Observation::State(facts) => {
+                let resource = self.identity(&facts);
+                let points = self.converter.state(&facts);
+                self.ledger.publish(container(&facts.listed.id), Facet::State, &resource, points, now);
+            }
+            Observation::Vouched(facts, usage) => {
+                let resource = self.identity(&facts);
+                let points = self.converter.usage(&facts, &usage);
+                self.ledger.publish(container(&facts.listed.id), Facet::Usage, &resource, points, now);
+            }
+            Observation::Unvouched(id, reason) => self.ledger.end_usage(&container(&id), reason, now),
+            Observation::Gone(id, reason) => {
+                self.identities.remove(&id);
+                self.ledger.remove(&container(&id), reason, now);
+            }
+            Observation::EngineDown => self.ledger.end_containers(Reason::EngineDown, now),
+            Observation::Engine(status) => {
+                let made = self.converter.engine_resource();
+                let resource = convert::shared(self.engine.as_ref(), made);
+                self.engine = Some(resource.clone());
+                let points = self.converter.engine(&status);
+                self.ledger.publish(Owner::Engine, Facet::State, &resource, points, now);
+            }
+        }
+    }
+
+    /// The container's resource: made once, and again when what is known of it has changed.
+    fn identity(&mut self, facts: &Arc<Facts>) -> Arc<Resource> {
+        let known = self.identities.get(&facts.listed.id);
+        if let Some((of, resource)) = known
+            && Arc::ptr_eq(of, facts)
+        {
+            return resource.clone();
+        }
+        let resource = convert::shared(known.map(|(_, resource)| resource), self.converter.resource(facts));
+        self.identities.insert(facts.listed.id.clone(), (facts.clone(), resource.clone()));
+        resource
+    }
+}
+
+fn container(id: &ContainerId) -> Owner {
+    Owner::Container(id.clone())
+}
