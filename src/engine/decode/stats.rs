@@ -208,6 +208,8 @@ fn networks(entries: Entries<Part<NetworkStats>>, unusable: &mut u32) -> Vec<Net
             transmit: traffic(n.tx_bytes, n.tx_packets, n.tx_dropped, n.tx_errors),
         })
         .collect();
+    let none = Traffic::default();
+    networks.retain(|n| n.receive != none || n.transmit != none);
     networks.sort_by(|a, b| a.interface.cmp(&b.interface));
     networks.dedup_by(|a, b| a.interface == b.interface);
     networks
