@@ -1,0 +1,205 @@
+//! One thing that is logged, as one line: escaped, bounded, for people or as JSON.
+
+use std::fmt::{self, Write};
+use std::sync::Arc;
+
+use tracing::field::{Field, Visit};
+use tracing::{Event, Level, Subscriber};
+use tracing_subscriber::layer::{Context, Layer};
+
+use crate::model::time::{Clock, UnixNanos};
+use crate::telemetry::escape;
+
+use super::Format;
+use super::queue::Queue;
+
+/// The most characters of one value.
+const MOST_VALUE: usize = 4096;
+/// The most fields of one line; ours have five.
+const MOST_FIELDS: usize = 16;
+/// What the words of an event name already; only JSON shows these fields.
+const IN_THE_WORDS: [&str; 4] = ["event", "engine", "container", "container_id"];
+/// Keys that a line of JSON has in any case.
+const RESERVED: [&str; 3] = ["time", "level", "message"];
+
+/// How lines are written.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Lines {
+    format: Format,
+    ansi: bool,
+    clock: Clock,
+}
+
+impl Lines {
+    pub(super) fn new(format: Format, ansi: bool, clock: Clock) -> Self {
+        Self { format, ansi, clock }
+    }
+
+    pub(super) fn into_layer(self, queue: Arc<Queue>) -> LineLayer {
+        LineLayer { lines: self, queue }
+    }
+
+    fn line(&self, level: Level, found: &Found) -> String {
+        let time = time(self.clock.now().wall);
+        let line = match self.format {
+            Format::Text => text(&time, level, self.ansi, found),
+            Format::Json => json(&time, level, found),
+        };
+        // Writing to a string does not fail.
+        line.unwrap_or_default()
+    }
+}
+
+/// Turns what is logged into lines in the queue.
+#[derive(Debug)]
+pub(super) struct LineLayer {
+    lines: Lines,
+    queue: Arc<Queue>,
+}
+
+impl<S: Subscriber> Layer<S> for LineLayer {
+    fn on_event(&self, event: &Event<'_>, _: Context<'_, S>) {
+        let lost = self.queue.take_lost();
+        if lost > 0 {
+            let message = format!("{lost} lines of the log were lost: stderr is not read fast enough");
+            self.queue.push(self.lines.line(Level::WARN, &Found { message, fields: Vec::new() }));
+        }
+        let mut found = Found::default();
+        event.record(&mut found);
+        self.queue.push(self.lines.line(*event.metadata().level(), &found));
+    }
+}
+
+impl Drop for LineLayer {
+    fn drop(&mut self) {
+        self.queue.close();
+    }
+}
+
+/// What an event of `tracing` holds, escaped.
+#[derive(Debug, Default)]
+struct Found {
+    message: String,
+    fields: Vec<(&'static str, Value)>,
+}
+
+#[derive(Debug)]
+enum Value {
+    Text(String),
+    /// A number or a boolean, which JSON shows without quotes.
+    Bare(String),
+}
+
+impl Found {
+    fn add(&mut self, field: &Field, value: Value) {
+        match (field.name(), value) {
+            ("message", Value::Text(text) | Value::Bare(text)) => self.message = text,
+            (name, value) if self.fields.len() < MOST_FIELDS => self.fields.push((name, value)),
+            _ => {}
+        }
+    }
+}
+
+impl Visit for Found {
+    fn record_debug(&mut self, field: &Field, value: &dyn fmt::Debug) {
+        self.add(field, Value::Text(escaped(format_args!("{value:?}"))));
+    }
+
+    fn record_str(&mut self, field: &Field, value: &str) {
+        self.add(field, Value::Text(escaped(format_args!("{value}"))));
+    }
+
+    fn record_error(&mut self, field: &Field, value: &(dyn std::error::Error + 'static)) {
+        self.add(field, Value::Text(escaped(format_args!("{value}"))));
+    }
+
+    fn record_i64(&mut self, field: &Field, value: i64) {
+        self.add(field, Value::Bare(value.to_string()));
+    }
+
+    fn record_u64(&mut self, field: &Field, value: u64) {
+        self.add(field, Value::Bare(value.to_string()));
+    }
+
+    fn record_bool(&mut self, field: &Field, value: bool) {
+        self.add(field, Value::Bare(value.to_string()));
+    }
+
+    fn record_f64(&mut self, field: &Field, value: f64) {
+        let bare = value.is_finite();
+        let text = value.to_string();
+        self.add(field, if bare { Value::Bare(text) } else { Value::Text(text) });
+    }
+}
+
+/// Takes at most so many characters, each escaped.
+struct Escaping {
+    out: String,
+    left: usize,
+}
+
+impl Write for Escaping {
+    fn write_str(&mut self, text: &str) -> fmt::Result {
+        for c in text.chars() {
+            let Some(left) = self.left.checked_sub(1) else { return Err(fmt::Error) };
+            self.left = left;
+            escape::write_char(c, &mut self.out)?;
+        }
+        Ok(())
+    }
+}
+
+fn escaped(text: fmt::Arguments<'_>) -> String {
+    let mut escaping = Escaping { out: String::new(), left: MOST_VALUE };
+    // It fails when the value is too long, or if the value cannot show itself; either way there is no more to show.
+    if escaping.write_fmt(text).is_err() {
+        escaping.out.push('…');
+    }
+    escaping.out
+}
+
+/// RFC 3339 in UTC, to the millisecond.
+fn time(at: UnixNanos) -> String {
+    let at = jiff::Timestamp::from_nanosecond(i128::from(at.0)).unwrap_or_default();
+    format!("{at:.3}")
+}
+
+fn text(time: &str, level: Level, ansi: bool, found: &Found) -> Result<String, fmt::Error> {
+    let mut line = String::with_capacity(64 + found.message.len());
+    let colour = match level {
+        Level::ERROR => "\x1b[31m",
+        Level::WARN => "\x1b[33m",
+        Level::INFO => "\x1b[32m",
+        _ => "\x1b[34m",
+    };
+    if ansi {
+        write!(line, "\x1b[2m{time}\x1b[0m {colour}{level:>5}\x1b[0m {}", found.message)?;
+    } else {
+        write!(line, "{time} {level:>5} {}", found.message)?;
+    }
+    for (name, value) in found.fields.iter().filter(|(name, _)| !IN_THE_WORDS.contains(name)) {
+        match value {
+            Value::Text(value) if value.contains([' ', '"', '=']) || value.is_empty() => {
+                write!(line, " {name}=\"{}\"", value.replace('"', "\\\""))?;
+            }
+            Value::Text(value) | Value::Bare(value) => write!(line, " {name}={value}")?,
+        }
+    }
+    line.push('\n');
+    Ok(line)
+}
+
+fn json(time: &str, level: Level, found: &Found) -> Result<String, fmt::Error> {
+    let mut line = String::with_capacity(128 + found.message.len());
+    let quoted = |text: &str| serde_json::Value::from(text);
+    write!(line, "{{\"time\":\"{time}\",\"level\":\"{level}\",\"message\":{}", quoted(&found.message))?;
+    for (name, value) in &found.fields {
+        let after = if RESERVED.contains(name) { "_" } else { "" };
+        match value {
+            Value::Text(value) => write!(line, ",{}:{}", quoted(&format!("{name}{after}")), quoted(value))?,
+            Value::Bare(value) => write!(line, ",{}:{value}", quoted(&format!("{name}{after}")))?,
+        }
+    }
+    line.push_str("}\n");
+    Ok(line)
+}

@@ -1,0 +1,197 @@
+//! Decides for each event whether it is said aloud and with which addition. Pure.
+
+use std::collections::HashMap;
+use std::fmt;
+use std::time::Duration;
+
+use tracing::Level;
+
+use crate::model::Text;
+use crate::model::time::Monotonic;
+
+use super::escape::Took;
+use super::event::{Event, Speech, Subject};
+use super::say::{Bucket, Limiter, Over, Verdict};
+
+/// Enough for each of the 10,000 containers of the default cap to fail on its own.
+const MOST_SUBJECTS: usize = 16_384;
+/// More engines than anyone watches from one agent; those beyond share one allowance.
+const MOST_ENGINES: usize = 1024;
+/// How many containers of one engine may be named at once …
+const CONTAINERS_BURST: u32 = 20;
+/// … and after how long one more, so that an engine whose every container fails does not flood the log.
+const CONTAINERS_PERIOD: Duration = Duration::from_secs(30);
+
+/// What was said so far, and so what is still worth saying.
+#[derive(Debug)]
+pub(super) struct Voice {
+    limiter: Limiter<Subject>,
+    crowds: HashMap<Text, Crowd>,
+}
+
+/// The containers of one engine that want to be named.
+#[derive(Debug)]
+struct Crowd {
+    bucket: Bucket,
+    held_back: u64,
+}
+
+/// How one event is said.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Line {
+    pub(super) level: Level,
+    pub(super) tail: Tail,
+}
+
+/// What is added to the event's own words.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Tail {
+    None,
+    Still { lasts: Duration, times: u64 },
+    Over { lasted: Duration, times: u64 },
+    HeldBack(u64),
+}
+
+impl Default for Voice {
+    fn default() -> Self {
+        Self { limiter: Limiter::new(MOST_SUBJECTS), crowds: HashMap::new() }
+    }
+}
+
+impl Voice {
+    /// How `event` is said now. What is not worth a line is left to the level `debug`, where everything is shown.
+    pub(super) fn judge(&mut self, event: &Event, now: Monotonic) -> Line {
+        match event.speech() {
+            Speech::Always(level) => Line { level, tail: Tail::None },
+            Speech::Once(level, subject, cause) => match self.limiter.trouble(subject, cause, now) {
+                Verdict::Start => Line { level, tail: Tail::None },
+                Verdict::Still { .. } | Verdict::Hush => Line::HUSHED,
+            },
+            Speech::Trouble(level, subject, cause) => self.trouble(level, subject, cause, now),
+            Speech::Well(subject) => self.well(&subject, now),
+        }
+    }
+
+    fn trouble(&mut self, level: Level, subject: Subject, cause: u64, now: Monotonic) -> Line {
+        let tail = match self.limiter.trouble(subject.clone(), cause, now) {
+            Verdict::Start => Tail::None,
+            Verdict::Still { lasts, times } => Tail::Still { lasts, times },
+            Verdict::Hush => return Line::HUSHED,
+        };
+        let Subject::Container(engine, _) = &subject else { return Line { level, tail } };
+        match self.crowd(engine, now).may_speak(now) {
+            Some(0) => Line { level, tail },
+            Some(held_back) => Line { level, tail: Tail::HeldBack(held_back) },
+            None => {
+                self.limiter.unsaid(&subject);
+                Line::HUSHED
+            }
+        }
+    }
+
+    fn well(&mut self, subject: &Subject, now: Monotonic) -> Line {
+        match self.limiter.over(subject, now) {
+            Some(Over { lasted, times, said: true }) => Line { level: Level::INFO, tail: Tail::Over { lasted, times } },
+            _ => Line::HUSHED,
+        }
+    }
+
+    fn crowd(&mut self, engine: &Text, now: Monotonic) -> &mut Crowd {
+        let is_known = self.crowds.contains_key(engine) || self.crowds.len() < MOST_ENGINES;
+        let engine = if is_known { engine.clone() } else { Text::from("") };
+        self.crowds
+            .entry(engine)
+            .or_insert_with(|| Crowd { bucket: Bucket::new(CONTAINERS_BURST, CONTAINERS_PERIOD, now), held_back: 0 })
+    }
+}
+
+impl Crowd {
+    /// How many were held back before this one may speak.
+    fn may_speak(&mut self, now: Monotonic) -> Option<u64> {
+        if self.bucket.take(now) {
+            return Some(std::mem::take(&mut self.held_back));
+        }
+        self.held_back += 1;
+        None
+    }
+}
+
+impl Line {
+    const HUSHED: Self = Self { level: Level::DEBUG, tail: Tail::None };
+}
+
+impl fmt::Display for Tail {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::None => Ok(()),
+            Self::Still { lasts, times } => write!(f, " (for {} now, {times} times)", Took(*lasts)),
+            Self::Over { lasted, times } => write!(f, " (it lasted {}, {times} failures)", Took(*lasted)),
+            Self::HeldBack(1) => f.write_str(" (and one more failure of containers that was not shown)"),
+            Self::HeldBack(n) => write!(f, " (and {n} more failures of containers that were not shown)"),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::container::ContainerId;
+    use crate::model::engine::EngineError;
+    use crate::telemetry::event::{EngineCall, Failure, Feature, Named};
+
+    fn at(seconds: u64) -> Monotonic {
+        Monotonic(Duration::from_secs(seconds))
+    }
+
+    fn refused(path: &'static str) -> EngineError {
+        EngineError::Status { path, status: 403, message: "forbidden".into() }
+    }
+
+    fn container_failed(i: u64) -> Event {
+        let id = ContainerId::try_new(&format!("{i:064x}")).expect("hexadecimal");
+        let container = Named { name: format!("c{i}").into(), id };
+        let error = refused("/containers/{id}/stats");
+        Event::ContainerFailed { engine: "local".into(), container, failure: Failure::Stats, error }
+    }
+
+    fn aloud(voice: &mut Voice, events: impl IntoIterator<Item = (u64, Event)>) -> usize {
+        events.into_iter().filter(|(t, e)| voice.judge(e, at(*t)).level != Level::DEBUG).count()
+    }
+
+    #[test]
+    fn an_engine_that_stays_down_is_said_a_few_times_an_hour_and_once_when_it_is_back() {
+        let mut voice = Voice::default();
+        let down = || Event::EngineFailed {
+            engine: "local".into(),
+            call: EngineCall::List,
+            error: refused("/containers/json"),
+            retry_in: Duration::from_secs(10),
+        };
+        assert_eq!(aloud(&mut voice, (0..360).map(|i| (i * 10, down()))), 4);
+        let back = Event::EngineRecovered { engine: "local".into(), after: Duration::from_secs(3600) };
+        let line = voice.judge(&back, at(3600));
+        assert_eq!(line.level, Level::INFO);
+        assert_eq!(line.tail.to_string(), " (it lasted 1 h 0 min, 360 failures)");
+        assert_eq!(voice.judge(&back, at(3601)), Line::HUSHED);
+    }
+
+    #[test]
+    fn a_thousand_failing_containers_do_not_flood_the_log_and_none_is_forgotten() {
+        let mut voice = Voice::default();
+        let first = aloud(&mut voice, (0..1000).map(|i| (0, container_failed(i))));
+        assert_eq!(first, 20);
+        let hour = aloud(&mut voice, (1..360).flat_map(|t| (0..1000).map(move |i| (t * 10, container_failed(i)))));
+        assert!(hour <= 120, "{hour} lines in an hour");
+        let mut lines = (0..1000).map(|i| voice.judge(&container_failed(i), at(7200)));
+        let held_back = lines.find_map(|l| matches!(l.tail, Tail::HeldBack(n) if n > 100).then_some(l.level));
+        assert_eq!(held_back, Some(Level::WARN), "a line tells how many were not shown");
+    }
+
+    #[test]
+    fn a_missing_feature_is_said_once_for_good() {
+        let mut voice = Voice::default();
+        let missing = |feature| Event::FeatureMissing { engine: "local".into(), feature, error: refused("/info") };
+        assert_eq!(aloud(&mut voice, (0..5000).map(|t| (t, missing(Feature::Info)))), 1);
+        assert_eq!(aloud(&mut voice, [(5000, missing(Feature::Events))]), 1);
+    }
+}

@@ -1,0 +1,101 @@
+//! Around the SDK's exporters: what becomes of each request is told as an event, because the SDK itself keeps still.
+
+use std::fmt;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use opentelemetry_sdk::Resource;
+use opentelemetry_sdk::error::{OTelSdkError, OTelSdkResult};
+use opentelemetry_sdk::metrics::Temporality;
+use opentelemetry_sdk::metrics::data::ResourceMetrics;
+use opentelemetry_sdk::metrics::exporter::PushMetricExporter;
+use opentelemetry_sdk::trace::{SpanData, SpanExporter};
+
+use crate::model::Text;
+
+use super::event::{Event, Signal};
+
+/// Takes what happened to the agent's own telemetry; called on the SDK's threads.
+pub(super) type Tell = Arc<dyn Fn(&Event) + Send + Sync>;
+
+/// Why the last request failed, where the transport knows better than the exporter on top of it.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Cause(Arc<Mutex<Option<String>>>);
+
+/// An exporter of the SDK, watched.
+pub(super) struct Watched<E> {
+    pub(super) exporter: E,
+    pub(super) signal: Signal,
+    pub(super) cause: Cause,
+    pub(super) tell: Tell,
+}
+
+impl Cause {
+    pub(super) fn set(&self, cause: String) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(cause);
+    }
+
+    fn take(&self) -> Option<String> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).take()
+    }
+}
+
+impl<E> Watched<E> {
+    fn told(&self, result: OTelSdkResult) -> OTelSdkResult {
+        let better = self.cause.take();
+        let event = match &result {
+            Ok(()) => Event::OwnTelemetryRecovered { signal: self.signal },
+            Err(OTelSdkError::AlreadyShutdown) => return result,
+            Err(OTelSdkError::InternalFailure(text)) => self.failed(better.as_deref().unwrap_or(text)),
+            Err(error @ OTelSdkError::Timeout(_)) => self.failed(&error.to_string()),
+        };
+        (self.tell)(&event);
+        result
+    }
+
+    fn failed(&self, cause: &str) -> Event {
+        Event::OwnTelemetryFailed { signal: self.signal, cause: Text::from(cause) }
+    }
+}
+
+impl<E> fmt::Debug for Watched<E> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Watched").field("signal", &self.signal).finish_non_exhaustive()
+    }
+}
+
+impl<E: SpanExporter> SpanExporter for Watched<E> {
+    async fn export(&self, batch: Vec<SpanData>) -> OTelSdkResult {
+        self.told(self.exporter.export(batch).await)
+    }
+
+    fn shutdown_with_timeout(&self, timeout: Duration) -> OTelSdkResult {
+        self.exporter.shutdown_with_timeout(timeout)
+    }
+
+    fn force_flush(&self) -> OTelSdkResult {
+        self.exporter.force_flush()
+    }
+
+    fn set_resource(&mut self, resource: &Resource) {
+        self.exporter.set_resource(resource);
+    }
+}
+
+impl<E: PushMetricExporter> PushMetricExporter for Watched<E> {
+    async fn export(&self, metrics: &ResourceMetrics) -> OTelSdkResult {
+        self.told(self.exporter.export(metrics).await)
+    }
+
+    fn force_flush(&self) -> OTelSdkResult {
+        self.exporter.force_flush()
+    }
+
+    fn shutdown_with_timeout(&self, timeout: Duration) -> OTelSdkResult {
+        self.exporter.shutdown_with_timeout(timeout)
+    }
+
+    fn temporality(&self) -> Temporality {
+        self.exporter.temporality()
+    }
+}
