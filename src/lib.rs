@@ -1,4 +1,6 @@
 //! dockpulse: Docker container metrics, pushed as OpenTelemetry, with no stale series left behind.
 
 pub mod engine;
+pub mod export;
 pub mod model;
+pub mod outbox;
