@@ -319,3 +319,6 @@ fn put_fixed64(field: u8, bits: u64, out: &mut impl BufMut) {
     out.put_u8(fixed64(field));
     out.put_u64_le(bits);
 }
+
+#[cfg(test)]
+mod tests;

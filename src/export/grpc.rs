@@ -17,7 +17,7 @@ use tonic::client::Grpc;
 use tonic::codec::{Codec, CompressionEncoding, DecodeBuf, Decoder, EncodeBuf, Encoder};
 use tonic::metadata::MetadataMap;
 use tonic::transport::{Channel, Endpoint};
-use tonic::{Code, Request, Status};
+use tonic::{Code, Request, Status, TimeoutExpired};
 use tonic_types::StatusExt;
 
 use super::classify::{self, Failure, Verdict};
@@ -57,8 +57,8 @@ impl GrpcClient {
         let channel = self.channel.take().unwrap_or_else(|| self.endpoint.connect_lazy());
         let (verdict, sound) = match tokio::time::timeout(self.timeout, self.call(channel.clone(), request)).await {
             Ok(Ok(answer)) => (answer.verdict(), true),
-            Ok(Err(status)) => (verdict(&status), status.source().is_none()),
-            Err(_) => (Verdict::Retry { after: None, cause: Failure::Timeout(self.timeout) }, false),
+            Ok(Err(status)) if !is_timeout(&status) => (verdict(&status), status.source().is_none()),
+            Ok(Err(_)) | Err(_) => (Verdict::Retry { after: None, cause: Failure::Timeout(self.timeout) }, false),
         };
         self.channel = sound.then_some(channel);
         verdict
@@ -85,6 +85,18 @@ impl GrpcClient {
         answers.trailers().await?;
         Ok(answer)
     }
+}
+
+/// Whether tonic's timer, which has the same time, was first.
+fn is_timeout(status: &Status) -> bool {
+    let mut next = status.source();
+    while let Some(error) = next {
+        if error.is::<TimeoutExpired>() {
+            return true;
+        }
+        next = error.source();
+    }
+    false
 }
 
 /// The verdict on a status: the collector's, or one that tonic made of a failed connection, which has a source.

@@ -3,6 +3,8 @@
 //! `worker` runs it; `delivery` decides (pure); `split` and `encode` make requests; `grpc` and `http` send them;
 //! `classify` says what an answer means; `retry` how long to wait.
 
+#[cfg(test)]
+pub(crate) mod arbitrary;
 pub mod classify;
 pub mod client;
 pub mod delivery;

@@ -54,3 +54,6 @@ fn fitting(group: &Group, points: &[Point], limit: usize) -> (usize, usize) {
     }
     taken
 }
+
+#[cfg(test)]
+mod tests;
