@@ -7,3 +7,6 @@ pub mod model;
 pub mod pipeline;
 pub mod probe;
 pub mod telemetry;
+pub mod export;
+pub mod model;
+pub mod outbox;

@@ -90,6 +90,29 @@ impl Batch {
     }
 }
 
+/// What the exporter needs of an outbox: the oldest batch, again and again until it is acknowledged.
+pub trait BatchSource: Send + Sync {
+    /// Waits until there is a batch; gives the oldest and keeps it. From then on it may have been sent.
+    fn next(&self) -> impl Future<Output = Arc<Batch>> + Send;
+
+    /// Forgets the batch that [`BatchSource::next`] gave last.
+    fn acknowledge(&self);
+
+    /// What is still to be delivered, the batch that was given included.
+    fn left(&self) -> Left;
+}
+
+/// What an outbox still holds.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Left {
+    /// Batches, one that is being delivered included.
+    pub batches: usize,
+    /// Values and retractions in them.
+    pub points: usize,
+    /// Retractions in them.
+    pub retractions: usize,
+}
+
 /// Why a series ended (`dockpulse.reason`).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Reason {

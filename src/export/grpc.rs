@@ -1,0 +1,221 @@
+//! OTLP/gRPC. tonic speaks the protocol; the request is passed through as the bytes that `encode` made.
+
+use std::error::Error;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use bytes::{BufMut, Bytes};
+use http::uri::PathAndQuery;
+use http::{HeaderMap, Uri};
+use http_body_util::{BodyExt, Limited};
+use hyper::body::Frame;
+use opentelemetry_proto::tonic::collector::metrics::v1::ExportMetricsServiceResponse;
+use prost::Message;
+use tonic::body::Body;
+use tonic::client::Grpc;
+use tonic::codec::{Codec, CompressionEncoding, DecodeBuf, Decoder, EncodeBuf, Encoder};
+use tonic::metadata::MetadataMap;
+use tonic::transport::{Channel, Endpoint};
+use tonic::{Code, Request, Status, TimeoutExpired};
+use tonic_types::StatusExt;
+
+use super::classify::{self, Failure, Verdict};
+use super::client::{LONGEST_ANSWER, USER_AGENT, broken};
+use super::settings::{Settings, SettingsError, shown_endpoint};
+
+const METHOD: &str = "/opentelemetry.proto.collector.metrics.v1.MetricsService/Export";
+
+/// A warning for an answer that was too long or was none; the collector has the points all the same.
+pub(super) const UNREADABLE: &str = "the answer is not OTLP's and was not read";
+
+/// A gRPC connection to a collector.
+#[derive(Debug)]
+pub(super) struct GrpcClient {
+    endpoint: Endpoint,
+    path: PathAndQuery,
+    headers: HeaderMap,
+    gzip: bool,
+    timeout: Duration,
+    channel: Option<Channel>,
+}
+
+impl GrpcClient {
+    pub(super) fn new(settings: &Settings, uri: Uri) -> Result<Self, SettingsError> {
+        let bad = |uri: &Uri| SettingsError::Endpoint { endpoint: shown_endpoint(uri).to_string() };
+        let path = format!("{}{METHOD}", uri.path().trim_end_matches('/')).parse().map_err(|_| bad(&uri))?;
+        let gzip = settings.gzip(&uri);
+        let endpoint = Endpoint::from(uri.clone()).connect_timeout(settings.timeout);
+        let endpoint = endpoint.user_agent(USER_AGENT).map_err(|_| bad(&uri))?;
+        let headers = settings.headers.map().clone();
+        Ok(Self { endpoint, path, headers, gzip, timeout: settings.timeout, channel: None })
+    }
+
+    pub(super) async fn send(&mut self, request: Bytes) -> Verdict {
+        // Taken out and put back only after an answer: a request that failed, hangs or is aborted takes its connection
+        // with it.
+        let channel = self.channel.take().unwrap_or_else(|| self.endpoint.connect_lazy());
+        let (verdict, sound) = match tokio::time::timeout(self.timeout, self.call(channel.clone(), request)).await {
+            Ok(Ok(answer)) => (answer.verdict(), true),
+            Ok(Err(status)) if !is_timeout(&status) => (verdict(&status), status.source().is_none()),
+            Ok(Err(_)) | Err(_) => (Verdict::Retry { after: None, cause: Failure::Timeout(self.timeout) }, false),
+        };
+        self.channel = sound.then_some(channel);
+        verdict
+    }
+
+    async fn call(&self, channel: Channel, request: Bytes) -> Result<Answer, Status> {
+        let mut grpc = Grpc::new(Guarded(channel)).max_decoding_message_size(LONGEST_ANSWER);
+        if self.gzip {
+            grpc = grpc.send_compressed(CompressionEncoding::Gzip);
+        }
+        grpc.ready().await.map_err(|e| Status::from_error(e.into()))?;
+        let mut request = Request::new(tokio_stream::once(request));
+        *request.metadata_mut() = MetadataMap::from_headers(self.headers.clone());
+        request.set_timeout(self.timeout);
+        let mut answers = grpc.streaming(request, self.path.clone(), PassThrough).await?.into_inner();
+        let answer = match answers.message().await {
+            Ok(answer) => answer.unwrap_or(Answer::Nothing),
+            // tonic's own word for “longer than LONGEST_ANSWER”: a server sends a message only with success.
+            Err(status) if status.code() == Code::OutOfRange && status.message().contains("length too large") => {
+                return Ok(Answer::Unreadable);
+            }
+            Err(status) => return Err(status),
+        };
+        answers.trailers().await?;
+        Ok(answer)
+    }
+}
+
+/// Whether tonic's timer, which has the same time, was first.
+fn is_timeout(status: &Status) -> bool {
+    let mut next = status.source();
+    while let Some(error) = next {
+        if error.is::<TimeoutExpired>() {
+            return true;
+        }
+        next = error.source();
+    }
+    false
+}
+
+/// The verdict on a status: the collector's, or one that tonic made of a failed connection, which has a source.
+fn verdict(status: &Status) -> Verdict {
+    if let Some(source) = status.source() {
+        return broken(source, mend);
+    }
+    let retry_info = status.get_details_retry_info().and_then(|info| info.retry_delay);
+    classify::grpc(status.code(), status.message(), retry_info)
+}
+
+fn mend(text: &str) -> &'static str {
+    if ["FRAME_SIZE_ERROR", "frame with invalid size", "PROTOCOL_ERROR"].iter().any(|words| text.contains(words)) {
+        "that is not gRPC; is it the port for OTLP over HTTP (usually 4318)? Try protocol: http/protobuf"
+    } else if text.contains("refused") {
+        "is the collector running, with an OTLP/gRPC receiver at this address?"
+    } else {
+        ""
+    }
+}
+
+/// The content of an answer with status OK.
+enum Answer {
+    Read(ExportMetricsServiceResponse),
+    Unreadable,
+    Nothing,
+}
+
+impl Answer {
+    fn verdict(self) -> Verdict {
+        match self {
+            Self::Read(ExportMetricsServiceResponse { partial_success: Some(partial) }) => {
+                classify::acked(partial.rejected_data_points, &partial.error_message)
+            }
+            Self::Read(_) | Self::Nothing => classify::acked(0, ""),
+            Self::Unreadable => classify::acked(0, UNREADABLE),
+        }
+    }
+}
+
+/// Requests are bytes already; an answer that cannot be decoded is told as such and is no error.
+#[derive(Debug, Clone, Copy)]
+struct PassThrough;
+
+impl Codec for PassThrough {
+    type Encode = Bytes;
+    type Decode = Answer;
+    type Encoder = Self;
+    type Decoder = Self;
+
+    fn encoder(&mut self) -> Self {
+        *self
+    }
+
+    fn decoder(&mut self) -> Self {
+        *self
+    }
+}
+
+impl Encoder for PassThrough {
+    type Item = Bytes;
+    type Error = Status;
+
+    fn encode(&mut self, request: Bytes, out: &mut EncodeBuf<'_>) -> Result<(), Status> {
+        out.reserve(request.len());
+        out.put(request);
+        Ok(())
+    }
+}
+
+impl Decoder for PassThrough {
+    type Item = Answer;
+    type Error = Status;
+
+    fn decode(&mut self, answer: &mut DecodeBuf<'_>) -> Result<Option<Answer>, Status> {
+        Ok(Some(ExportMetricsServiceResponse::decode(answer).map_or(Answer::Unreadable, Answer::Read)))
+    }
+}
+
+/// Keeps hostile answers away from tonic: it panics on status details that are not base64, and would read a body
+/// without end.
+#[derive(Debug)]
+struct Guarded(Channel);
+
+const STATUS_DETAILS: &str = "grpc-status-details-bin";
+
+impl tower_service::Service<http::Request<Body>> for Guarded {
+    type Response = http::Response<Body>;
+    type Error = tonic::transport::Error;
+    type Future = Pin<Box<dyn Future<Output = Result<Self::Response, Self::Error>> + Send>>;
+
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Self::Error>> {
+        self.0.poll_ready(cx)
+    }
+
+    fn call(&mut self, request: http::Request<Body>) -> Self::Future {
+        let answer = self.0.call(request);
+        Box::pin(async move {
+            let (mut head, body) = answer.await?.into_parts();
+            head.headers = sound_details(head.headers);
+            // 5 bytes before the message: a flag and its length.
+            let body = Limited::new(body, LONGEST_ANSWER + 5).map_frame(|frame| match frame.into_trailers() {
+                Ok(trailers) => Frame::trailers(sound_details(trailers)),
+                Err(data) => data,
+            });
+            Ok(http::Response::from_parts(head, Body::new(body)))
+        })
+    }
+}
+
+fn sound_details(headers: HeaderMap) -> HeaderMap {
+    if !headers.contains_key(STATUS_DETAILS) {
+        return headers;
+    }
+    let metadata = MetadataMap::from_headers(headers);
+    let sound = metadata.get_bin(STATUS_DETAILS).is_some_and(|value| value.to_bytes().is_ok());
+    let mut headers = metadata.into_headers();
+    if !sound {
+        headers.remove(STATUS_DETAILS);
+    }
+    headers
+}

@@ -1,0 +1,138 @@
+//! OTLP/HTTP with protobuf.
+
+use std::error::Error;
+use std::io::Write as _;
+use std::time::Duration;
+
+use bytes::Bytes;
+use flate2::write::GzEncoder;
+use http::header::{CONTENT_ENCODING, CONTENT_TYPE, RETRY_AFTER, USER_AGENT};
+use http::{HeaderMap, HeaderValue, Method, Request, Response, Uri};
+use http_body_util::{BodyExt, Full, Limited};
+use hyper::body::Incoming;
+use hyper_util::client::legacy::Client;
+use hyper_util::client::legacy::connect::HttpConnector;
+use hyper_util::rt::{TokioExecutor, TokioTimer};
+use opentelemetry_proto::tonic::collector::metrics::v1::ExportMetricsServiceResponse;
+use prost::Message;
+
+use super::classify::{self, Failure, Verdict};
+use super::client::{LONGEST_ANSWER, broken};
+use super::grpc::UNREADABLE;
+use super::settings::Settings;
+use crate::model::time::Clock;
+
+const PROTOBUF: &str = "application/x-protobuf";
+
+/// An HTTP/1.1 connection to a collector.
+#[derive(Debug)]
+pub(super) struct HttpClient {
+    client: Client<HttpConnector, Full<Bytes>>,
+    uri: Uri,
+    headers: HeaderMap,
+    gzip: bool,
+    timeout: Duration,
+    /// For a `Retry-After` that is a date.
+    clock: Clock,
+}
+
+impl HttpClient {
+    pub(super) fn new(settings: &Settings, uri: Uri, clock: Clock) -> Self {
+        let gzip = settings.gzip(&uri);
+        let mut headers = settings.headers.map().clone();
+        headers.insert(CONTENT_TYPE, HeaderValue::from_static(PROTOBUF));
+        headers.insert(USER_AGENT, HeaderValue::from_static(super::client::USER_AGENT));
+        if gzip {
+            headers.insert(CONTENT_ENCODING, HeaderValue::from_static("gzip"));
+        }
+        let mut connector = HttpConnector::new();
+        connector.set_nodelay(true);
+        connector.set_connect_timeout(Some(settings.timeout));
+        let client = Client::builder(TokioExecutor::new())
+            .pool_timer(TokioTimer::new())
+            .pool_max_idle_per_host(1)
+            .build(connector);
+        Self { client, uri, headers, gzip, timeout: settings.timeout, clock }
+    }
+
+    pub(super) async fn send(&mut self, request: Bytes) -> Verdict {
+        let timeout = Verdict::Retry { after: None, cause: Failure::Timeout(self.timeout) };
+        tokio::time::timeout(self.timeout, self.call(request)).await.unwrap_or(timeout)
+    }
+
+    async fn call(&self, request: Bytes) -> Verdict {
+        let body = if self.gzip { gzip(&request) } else { request };
+        let mut request = Request::new(Full::new(body));
+        *request.method_mut() = Method::POST;
+        *request.uri_mut() = self.uri.clone();
+        *request.headers_mut() = self.headers.clone();
+        match self.client.request(request).await {
+            Ok(answer) => self.judge(answer).await,
+            Err(error) => broken(error.source().unwrap_or(&error), mend),
+        }
+    }
+
+    async fn judge(&self, answer: Response<Incoming>) -> Verdict {
+        let (head, body) = answer.into_parts();
+        // What does not fit is not read: dropping the rest ends the connection.
+        let body = Limited::new(body, LONGEST_ANSWER).collect().await.map(|body| body.to_bytes());
+        if head.status.is_success() {
+            return body.map_or_else(|_| classify::acked(0, UNREADABLE), |body| accepted(&head.headers, &body));
+        }
+        let message = body.map(|body| error_text(&head.headers, &body)).unwrap_or_default();
+        let after = head.headers.get(RETRY_AFTER).and_then(|value| value.to_str().ok());
+        let after = after.and_then(|value| classify::retry_after(value, self.clock.now().wall));
+        classify::http(head.status, &message, after)
+    }
+}
+
+/// The verdict on an answer with status 2xx: the collector has the points, whatever is in the body.
+fn accepted(headers: &HeaderMap, body: &[u8]) -> Verdict {
+    if body.is_empty() {
+        return classify::acked(0, "");
+    }
+    let answer = is_protobuf(headers).then(|| ExportMetricsServiceResponse::decode(body).ok()).flatten();
+    match answer {
+        Some(ExportMetricsServiceResponse { partial_success: Some(partial) }) => {
+            classify::acked(partial.rejected_data_points, &partial.error_message)
+        }
+        Some(_) => classify::acked(0, ""),
+        None => classify::acked(0, UNREADABLE),
+    }
+}
+
+/// The words of an error: the message of the `google.rpc.Status` that OTLP asks for, else the text.
+fn error_text(headers: &HeaderMap, body: &[u8]) -> String {
+    if is_protobuf(headers) {
+        return tonic_types::Status::decode(body).map(|status| status.message).unwrap_or_default();
+    }
+    let is_text =
+        content_type(headers).is_some_and(|t| t.starts_with("text/plain") || t.starts_with("application/json"));
+    if is_text { String::from_utf8_lossy(body).into_owned() } else { String::new() }
+}
+
+fn is_protobuf(headers: &HeaderMap) -> bool {
+    content_type(headers).is_none_or(|t| t.starts_with(PROTOBUF))
+}
+
+fn content_type(headers: &HeaderMap) -> Option<&str> {
+    headers.get(CONTENT_TYPE)?.to_str().ok()
+}
+
+/// Fast rather than small: it runs between the probes, on the same thread.
+fn gzip(request: &[u8]) -> Bytes {
+    let mut encoder = GzEncoder::new(Vec::with_capacity(request.len() / 4), flate2::Compression::fast());
+    // Writing to memory cannot fail.
+    let _ = encoder.write_all(request);
+    encoder.finish().unwrap_or_default().into()
+}
+
+fn mend(text: &str) -> &'static str {
+    if text.contains("invalid HTTP version") {
+        "that is not HTTP/1.1; is it the port for OTLP over gRPC (usually 4317)? Try protocol: grpc"
+    } else if text.contains("refused") {
+        "is the collector running, with an OTLP/HTTP receiver at this address?"
+    } else {
+        ""
+    }
+}

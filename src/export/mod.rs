@@ -1,0 +1,24 @@
+//! Delivers batches to a collector over OTLP: splits, encodes, sends, judges the answer, sends again.
+//!
+//! `worker` runs it; `delivery` decides (pure); `split` and `encode` make requests; `grpc` and `http` send them;
+//! `classify` says what an answer means; `retry` how long to wait.
+
+#[cfg(test)]
+pub(crate) mod arbitrary;
+pub mod classify;
+pub mod client;
+pub mod delivery;
+pub mod encode;
+mod grpc;
+mod http;
+pub mod part;
+pub mod report;
+pub mod retry;
+mod settings;
+pub mod split;
+pub mod worker;
+
+pub use classify::{Failure, Verdict};
+pub use report::{ExportReport, Outcome, Refused};
+pub use settings::{Compression, Headers, Protocol, Retry, Settings, SettingsError, metrics_url};
+pub use worker::{Observer, Unsent, Worker};

@@ -1,0 +1,188 @@
+//! The outbox in memory, with a bound in bytes.
+
+mod unborn;
+
+use std::collections::VecDeque;
+use std::ops::{AddAssign, SubAssign};
+use std::sync::Arc;
+
+use super::{Outbox, Pushed, Stats};
+use crate::model::batch::{Batch, Left};
+use crate::model::time::Monotonic;
+use unborn::Unborn;
+
+/// A FIFO of batches in memory, up to a number of bytes. It goes over it by no more than one batch and the retractions
+/// that are owed, which are at most as many as there were live series when values were first dropped.
+///
+/// Its batches, in order: the one that was given out, if any; what is left of those that lost their values, in one; the
+/// others.
+#[derive(Debug)]
+pub struct MemoryOutbox {
+    entries: VecDeque<Entry>,
+    total: Size,
+    max_bytes: usize,
+    /// Whether the first was given out: it may have been sent, in part or whole, and is never touched.
+    given: bool,
+    /// How many, from the first on, are in line with `unborn`.
+    settled: usize,
+    unborn: Unborn,
+}
+
+#[derive(Debug)]
+struct Entry {
+    batch: Arc<Batch>,
+    pushed: Monotonic,
+    size: Size,
+}
+
+#[derive(Debug, Clone, Copy, Default)]
+struct Size {
+    bytes: usize,
+    values: usize,
+    retractions: usize,
+}
+
+impl MemoryOutbox {
+    /// An empty one that keeps about `max_bytes`.
+    pub fn new(max_bytes: usize) -> Self {
+        Self {
+            entries: VecDeque::new(),
+            total: Size::default(),
+            max_bytes,
+            given: false,
+            settled: 0,
+            unborn: Unborn::default(),
+        }
+    }
+
+    fn bytes(&self) -> usize {
+        self.total.bytes + self.unborn.memory()
+    }
+
+    /// Drops the values of the oldest batch that may be touched. Nothing if that is the only one with values, or there
+    /// is none: the newest values are kept, however many they are.
+    fn make_room(&mut self) -> Option<Pushed> {
+        let oldest = self.entries.get(self.settled)?.size;
+        if oldest.values == self.total.values {
+            return None;
+        }
+        let entry = self.remove(self.settled)?;
+        let mut batch = Arc::unwrap_or_clone(entry.batch);
+        self.unborn.strip(&mut batch);
+        let left = batch.retractions();
+        self.put_stripped(batch, entry.pushed);
+        Some(Pushed { dropped_values: oldest.values, unowed_retractions: oldest.retractions - left })
+    }
+
+    /// Puts the retractions of a stripped batch behind those of the ones before it.
+    fn put_stripped(&mut self, mut batch: Batch, pushed: Monotonic) {
+        if batch.is_empty() {
+            return;
+        }
+        let first_of_stripped = usize::from(self.given);
+        let older = if self.settled > first_of_stripped { self.remove(self.settled - 1) } else { None };
+        let entry = match older {
+            Some(older) => {
+                let mut all = Arc::unwrap_or_clone(older.batch);
+                all.groups.append(&mut batch.groups);
+                Entry::new(all, older.pushed)
+            }
+            None => Entry::new(batch, pushed),
+        };
+        self.insert(self.settled, entry);
+        self.settled += 1;
+    }
+
+    /// Brings the first batch in line with what was dropped before it. It may be empty then.
+    fn settle_first(&mut self) {
+        if self.settled > 0 || self.unborn.is_empty() {
+            return;
+        }
+        if let Some(entry) = self.remove(0) {
+            let mut batch = Arc::unwrap_or_clone(entry.batch);
+            self.unborn.settle(&mut batch);
+            if !batch.is_empty() {
+                self.insert(0, Entry::new(batch, entry.pushed));
+            }
+        }
+    }
+
+    fn insert(&mut self, index: usize, entry: Entry) {
+        self.total += entry.size;
+        self.entries.insert(index, entry);
+    }
+
+    fn remove(&mut self, index: usize) -> Option<Entry> {
+        let entry = self.entries.remove(index)?;
+        self.total -= entry.size;
+        self.settled -= usize::from(index < self.settled);
+        Some(entry)
+    }
+}
+
+impl Outbox for MemoryOutbox {
+    fn push(&mut self, mut batch: Batch, now: Monotonic) -> Pushed {
+        batch.groups.retain(|group| !group.points.is_empty());
+        let mut pushed = Pushed::default();
+        if !batch.is_empty() {
+            self.insert(self.entries.len(), Entry::new(batch, now));
+        }
+        while self.bytes() > self.max_bytes
+            && let Some(more) = self.make_room()
+        {
+            pushed.dropped_values += more.dropped_values;
+            pushed.unowed_retractions += more.unowed_retractions;
+        }
+        pushed
+    }
+
+    fn front(&mut self) -> Option<Arc<Batch>> {
+        while !self.given && !self.entries.is_empty() {
+            let before = self.entries.len();
+            self.settle_first();
+            self.given = self.entries.len() == before;
+        }
+        self.settled = self.settled.max(usize::from(self.given));
+        self.entries.front().map(|entry| entry.batch.clone())
+    }
+
+    fn acknowledge(&mut self) {
+        if std::mem::take(&mut self.given) {
+            self.remove(0);
+        }
+    }
+
+    fn stats(&self) -> Stats {
+        let Size { values, retractions, .. } = self.total;
+        Stats {
+            left: Left { batches: self.entries.len(), points: values + retractions, retractions },
+            bytes: self.bytes(),
+            oldest: self.entries.front().map(|entry| entry.pushed),
+        }
+    }
+}
+
+impl Entry {
+    fn new(batch: Batch, pushed: Monotonic) -> Self {
+        let retractions = batch.retractions();
+        let bytes = size_of::<Self>() + size_of::<Batch>() + batch.memory();
+        let size = Size { bytes, values: batch.points() - retractions, retractions };
+        Self { batch: Arc::new(batch), pushed, size }
+    }
+}
+
+impl AddAssign for Size {
+    fn add_assign(&mut self, other: Self) {
+        self.bytes += other.bytes;
+        self.values += other.values;
+        self.retractions += other.retractions;
+    }
+}
+
+impl SubAssign for Size {
+    fn sub_assign(&mut self, other: Self) {
+        self.bytes -= other.bytes;
+        self.values -= other.values;
+        self.retractions -= other.retractions;
+    }
+}

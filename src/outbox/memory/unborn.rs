@@ -1,0 +1,109 @@
+//! Lives of series whose begin was dropped before it was given out: nobody out there knows of them.
+
+use std::hash::{Hash, Hasher};
+use std::sync::Arc;
+
+use hashbrown::{HashMap, HashSet};
+
+use crate::model::batch::{Batch, Mark, Point};
+use crate::model::series::{Attributes, Metric, Resource};
+
+/// The lives that nobody out there knows of. At most one for each live series.
+#[derive(Debug, Default)]
+pub(super) struct Unborn {
+    lives: HashMap<Arc<Resource>, HashSet<Key>>,
+    count: usize,
+}
+
+/// A series of a resource.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+struct Key {
+    metric: ByContent,
+    attributes: Attributes,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct ByContent(&'static Metric);
+
+impl Unborn {
+    /// About how much it takes, in bytes.
+    pub(super) fn memory(&self) -> usize {
+        // A table is between a half and seven eighths full.
+        self.count * 2 * size_of::<Key>()
+    }
+
+    /// Whether everything that was dropped was known already.
+    pub(super) fn is_empty(&self) -> bool {
+        self.count == 0
+    }
+
+    /// Drops all values of a batch, and the retractions of lives whose begin was dropped.
+    pub(super) fn strip(&mut self, batch: &mut Batch) {
+        for group in &mut batch.groups {
+            let resource = group.resource.clone();
+            group.points.retain(|point| match point.mark {
+                Mark::First(_) => {
+                    self.insert(&resource, point);
+                    false
+                }
+                Mark::Next(_) => false,
+                Mark::Retracted(_) => !self.remove(&resource, point),
+            });
+            group.points.shrink_to_fit();
+        }
+        batch.groups.retain(|group| !group.points.is_empty());
+        batch.groups.shrink_to_fit();
+    }
+
+    /// Brings a batch that keeps its values in line with what was dropped before it: where the begin of a life was
+    /// dropped, its next value is the first; where all values were dropped, no retraction is owed.
+    pub(super) fn settle(&mut self, batch: &mut Batch) {
+        for group in &mut batch.groups {
+            let resource = group.resource.clone();
+            group.points.retain_mut(|point| {
+                let unborn = self.remove(&resource, point);
+                if let (true, Mark::Next(value)) = (unborn, point.mark) {
+                    point.mark = Mark::First(value);
+                }
+                !(unborn && point.mark.is_retraction())
+            });
+        }
+        batch.groups.retain(|group| !group.points.is_empty());
+    }
+
+    fn insert(&mut self, resource: &Arc<Resource>, point: &Point) {
+        self.count += usize::from(self.lives.entry_ref(resource).or_default().insert(Key::of(point)));
+    }
+
+    fn remove(&mut self, resource: &Arc<Resource>, point: &Point) -> bool {
+        let Some(lives) = self.lives.get_mut(resource) else { return false };
+        if !lives.remove(&Key::of(point)) {
+            return false;
+        }
+        self.count -= 1;
+        if lives.is_empty() {
+            self.lives.remove(resource);
+        }
+        true
+    }
+}
+
+impl Key {
+    fn of(point: &Point) -> Self {
+        Self { metric: ByContent(point.metric), attributes: point.attributes.clone() }
+    }
+}
+
+impl PartialEq for ByContent {
+    fn eq(&self, other: &Self) -> bool {
+        std::ptr::eq(self.0, other.0) || self.0 == other.0
+    }
+}
+
+impl Eq for ByContent {}
+
+impl Hash for ByContent {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.0.name.hash(state);
+    }
+}

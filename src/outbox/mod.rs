@@ -1,0 +1,53 @@
+//! What the ledger decided and the collector does not have yet: a FIFO of batches with a bound.
+//!
+//! `memory` keeps it in memory; `queue` is the handle that the ledger's side and the exporter share.
+
+pub mod memory;
+pub mod queue;
+
+use std::sync::Arc;
+
+use crate::model::batch::{Batch, Left};
+use crate::model::time::Monotonic;
+
+pub use memory::MemoryOutbox;
+pub use queue::Queue;
+
+/// A FIFO of batches. When it is full it drops the oldest values, never a retraction that is owed.
+///
+/// A retraction is owed only if a value of that life of the series may have been sent. What has been given out by
+/// [`Outbox::front`] may have been sent, and is kept as it is until it is acknowledged.
+pub trait Outbox: Send {
+    /// Appends a batch. An empty one is ignored.
+    fn push(&mut self, batch: Batch, now: Monotonic) -> Pushed;
+
+    /// The oldest batch, which stays. `None` if nothing is left.
+    fn front(&mut self) -> Option<Arc<Batch>>;
+
+    /// Removes the batch that [`Outbox::front`] gave last; nothing if it gave none.
+    fn acknowledge(&mut self);
+
+    /// How much is in it.
+    fn stats(&self) -> Stats;
+}
+
+/// What a push led to.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[must_use = "every lost value is counted and said"]
+pub struct Pushed {
+    /// Values that were dropped because there was no room, the oldest first.
+    pub dropped_values: usize,
+    /// Retractions that are not owed any more, because all values of that life were among the dropped ones.
+    pub unowed_retractions: usize,
+}
+
+/// How much is in an outbox.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Stats {
+    /// What is still to be delivered.
+    pub left: Left,
+    /// What it takes, in bytes.
+    pub bytes: usize,
+    /// When the oldest batch was pushed.
+    pub oldest: Option<Monotonic>,
+}
