@@ -2,11 +2,10 @@
 
 pub mod convert;
 pub mod engine;
+pub mod export;
 pub mod ledger;
 pub mod model;
+pub mod outbox;
 pub mod pipeline;
 pub mod probe;
 pub mod telemetry;
-pub mod export;
-pub mod model;
-pub mod outbox;
