@@ -42,6 +42,11 @@ impl Life {
         Arc::ptr_eq(&self.resource, resource) || self.resource == *resource
     }
 
+    /// Whose series they are.
+    pub(super) fn resource(&self) -> Arc<Resource> {
+        self.resource.clone()
+    }
+
     /// Goes on under `resource`. Nothing may be live under another one.
     pub(super) fn adopt(&mut self, resource: &Arc<Resource>) {
         if !self.is_of(resource) {

@@ -7,22 +7,26 @@
 //! wall clock does.
 
 mod life;
+mod owed;
 #[cfg(test)]
 mod tests;
 
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use hashbrown::HashMap;
 
-use crate::model::batch::{Batch, Group, Reason, SeriesPoint};
+use crate::model::batch::{Batch, Group, Point, Reason, SeriesPoint};
 use crate::model::container::ContainerId;
 use crate::model::series::Resource;
 use crate::model::time::UnixNanos;
 use life::Life;
+use owed::Owed;
 
 /// The least distance of two points of one series: Prometheus counts in milliseconds.
 const STEP: Duration = Duration::from_millis(1);
+/// From so many retired identities on, those that nobody holds any more are forgotten.
+const FIRST_SWEEP: usize = 256;
 
 /// Whose series they are.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -82,6 +86,9 @@ pub struct Ledger {
     floor: UnixNanos,
     open: Commit,
     live: usize,
+    owed: Owed,
+    retired: Vec<Weak<Resource>>,
+    sweep_at: usize,
 }
 
 impl Ledger {
@@ -96,8 +103,9 @@ impl Ledger {
         points: Vec<SeriesPoint>,
         now: UnixNanos,
     ) {
-        if self.lives.get(&owner).is_some_and(|life| !life.is_of(resource)) {
+        if let Some(old) = self.lives.get(&owner).filter(|life| !life.is_of(resource)).map(Life::resource) {
             self.end(&owner, &Facet::ALL, Reason::IdentityChanged, now);
+            self.retire(&old);
         }
         let floor = self.floor;
         let life = self.lives.entry(owner).or_insert_with(|| Life::new(resource.clone(), floor));
@@ -131,6 +139,7 @@ impl Ledger {
         self.end_owner(owner, reason, now);
         if let Some(life) = self.lives.remove(owner) {
             self.floor = self.floor.max(life.last());
+            self.retire(&life.resource());
         }
     }
 
@@ -152,21 +161,43 @@ impl Ledger {
         }
     }
 
-    /// Retractions that the collector refused for good are owed again, as new points, unless the series lives again.
-    pub fn owe_again(&mut self, groups: &[Group], now: UnixNanos) {
-        let latest = self.lives.values().map(Life::last).max().unwrap_or_default().max(self.floor);
-        let time = now.max(latest.after(STEP));
-        for group in groups {
-            let is_live = |p: &crate::model::batch::Point| self.lives.values().any(|l| l.has(&group.resource, p));
-            let points: Vec<_> =
-                group.points.iter().filter(|p| p.mark.is_retraction() && !is_live(p)).cloned().collect();
-            if !points.is_empty() {
-                self.open.batch.groups.push(Group { resource: group.resource.clone(), time, points });
-                self.floor = self.floor.max(time);
+    /// Retractions that the collector refused for good are owed again, with the next commit and as new points, unless
+    /// the series lives again or was refused too often. Those of other ledgers are passed over.
+    pub fn owe_again(&mut self, refused: &[(Arc<Resource>, Point)]) {
+        for (resource, point) in refused {
+            if point.mark.is_retraction() && self.knows(resource) {
+                self.owed.add(resource, point);
             }
         }
-        let floor = self.floor;
-        self.lives.values_mut().for_each(|life| life.raise(floor));
+    }
+
+    fn knows(&self, resource: &Arc<Resource>) -> bool {
+        self.retired.iter().any(|r| std::ptr::eq(r.as_ptr(), Arc::as_ptr(resource)))
+            || self.lives.values().any(|life| life.is_of(resource))
+    }
+
+    /// Remembers whose identity this was for as long as anybody still has to deliver something of it.
+    fn retire(&mut self, resource: &Arc<Resource>) {
+        if self.retired.len() >= self.sweep_at.max(FIRST_SWEEP) {
+            self.retired.retain(|r| r.strong_count() > 0);
+            self.sweep_at = self.retired.len() * 2;
+        }
+        self.retired.push(Arc::downgrade(resource));
+    }
+
+    fn pay(&mut self, now: UnixNanos) {
+        let lives = &self.lives;
+        let owed = self.owed.take(|resource, point| lives.values().any(|life| life.has(resource, point)));
+        if owed.is_empty() {
+            return;
+        }
+        // Above every time stamp that any of these series may have had.
+        let latest = self.lives.values().map(Life::last).max().unwrap_or_default().max(self.floor);
+        let time = now.max(latest.after(STEP));
+        self.floor = time;
+        self.lives.values_mut().for_each(|life| life.raise(time));
+        let groups = owed.into_iter().map(|(resource, points)| Group { resource, time, points });
+        self.open.batch.groups.extend(groups);
     }
 
     fn write(&mut self, group: Group, ended: u32, reason: Reason) {
@@ -184,7 +215,8 @@ impl Ledger {
     }
 
     /// Takes what was decided since the last commit.
-    pub fn commit(&mut self) -> Commit {
+    pub fn commit(&mut self, now: UnixNanos) -> Commit {
+        self.pay(now);
         std::mem::take(&mut self.open)
     }
 

@@ -12,8 +12,9 @@ use super::{Effect, Pipeline, Settings};
 use crate::convert::DeviceNames;
 use crate::engine::{Engine, Events};
 use crate::ledger::Commit;
-use crate::model::batch::Group;
+use crate::model::batch::Point;
 use crate::model::engine::{Answer, EngineError, EngineEvent, EngineInfo, Source, Wanted};
+use crate::model::series::Resource;
 use crate::model::time::Clock;
 use crate::probe::{Call, Happening, Input};
 
@@ -28,7 +29,7 @@ pub enum Control {
     /// Other settings from now on, and what they need to be read.
     Settings(Box<Settings>, Wanted),
     /// These retractions were refused for good.
-    Refused(Vec<Group>),
+    Refused(Arc<[(Arc<Resource>, Point)]>),
     /// End: retract everything if true.
     Finish(bool),
 }
@@ -92,7 +93,7 @@ pub async fn drive(mut pipeline: Pipeline, mut drive: Drive<'_>) {
                     let effects = pipeline.change_settings(*settings, names, drive.clock.now());
                     drive.perform(&mut pipeline, effects, &mut calls, &mut events);
                 }
-                News::Control(Some(Control::Refused(groups))) => pipeline.owe_again(&groups, drive.clock.now()),
+                News::Control(Some(Control::Refused(refused))) => pipeline.owe_again(&refused),
                 News::Control(Some(Control::Finish(retract))) => return drive.finish(pipeline, retract),
                 News::Control(None) => return drive.finish(pipeline, false),
             }

@@ -13,7 +13,7 @@ pub use self::drive::{Control, Drive, drive};
 use crate::convert::{self, Converter, DeviceNames};
 use crate::ledger::{Commit, Facet, Ledger, Owner};
 use crate::model::Text;
-use crate::model::batch::{Group, Reason};
+use crate::model::batch::{Point, Reason};
 use crate::model::container::ContainerId;
 use crate::model::observation::{Facts, Observation};
 use crate::model::series::Resource;
@@ -130,10 +130,9 @@ impl Pipeline {
         self.converter.set_devices(devices);
     }
 
-    /// Retractions that the collector refused for good are owed again.
-    pub fn owe_again(&mut self, refused: &[Group], now: Now) {
-        self.ledger.owe_again(refused, now.wall);
-        self.opened.get_or_insert(now.mono);
+    /// Retractions that the collector refused for good are owed again, with the next commit.
+    pub fn owe_again(&mut self, refused: &[(Arc<Resource>, Point)]) {
+        self.ledger.owe_again(refused);
     }
 
     /// The end: retracts everything if `retract`, and returns what is not yet committed.
@@ -141,7 +140,7 @@ impl Pipeline {
         if retract {
             self.ledger.end_all(Reason::Shutdown, now.wall);
         }
-        self.ledger.commit()
+        self.ledger.commit(now.wall)
     }
 
     /// How many series are live.
@@ -173,7 +172,7 @@ impl Pipeline {
         let due = self.probe.is_settled() || now.mono.since(opened) >= BATCH_WINDOW;
         due.then(|| {
             self.opened = None;
-            self.ledger.commit()
+            self.ledger.commit(now.wall)
         })
     }
 
