@@ -1,8 +1,11 @@
 //! dockpulse: Docker container metrics, pushed as OpenTelemetry, with no stale series left behind.
 
+pub mod cli;
+pub mod config;
 pub mod convert;
 pub mod engine;
 pub mod export;
+pub mod filter;
 pub mod ledger;
 pub mod model;
 pub mod outbox;

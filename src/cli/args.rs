@@ -1,0 +1,212 @@
+//! What the command line may say. Values of settings stay texts here: the settings read them, with one kind of error
+//! for all sources.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::builder::PossibleValuesParser;
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap_complete::Shell;
+
+use crate::config::{Flags, LogFormat, LogLevel, Profile, Protocol, parse_duration};
+
+const EXAMPLES: &str = "\
+Examples:
+  dockpulse demo                                      see it work, without any set-up
+  dockpulse once --endpoint http://localhost:4317     one probe, one push
+  dockpulse run --config dockpulse.yaml               the agent
+  dockpulse config check --config dockpulse.yaml      is the file right?
+
+Exit status: 0 done, 1 failed, 2 wrong usage or settings.";
+
+const RUN_EXAMPLES: &str = "\
+Examples:
+  dockpulse run
+  dockpulse run --config /etc/dockpulse/dockpulse.yaml
+  dockpulse run --engine unix:///var/run/docker.sock --endpoint http://collector:4317
+  DOCKPULSE_EXPORT__ENDPOINT=http://collector:4318 dockpulse run --protocol http/protobuf
+
+Signals: SIGTERM or SIGINT retract everything, send it and end, a second one ends at once; SIGHUP reads the settings
+again.";
+
+const DEMO_EXAMPLES: &str = "\
+Examples:
+  dockpulse demo
+  dockpulse demo --simulate --containers 50 --seed 7";
+
+const ONCE_EXAMPLES: &str = "\
+Examples:
+  dockpulse once --endpoint http://localhost:4317
+  dockpulse once --config dockpulse.yaml --retract";
+
+const SINK_EXAMPLES: &str = "\
+Examples:
+  dockpulse sink
+  dockpulse sink --format json > points.jsonl
+  dockpulse sink --expect expectations.yaml --within 1m";
+
+const CHECK_EXAMPLES: &str = "\
+Examples:
+  dockpulse config check
+  dockpulse config check --config dockpulse.yaml";
+
+/// The command line.
+#[derive(Debug, Parser)]
+#[command(
+    name = "dockpulse",
+    version,
+    about = "Docker container metrics, pushed as OpenTelemetry, with no stale series left behind",
+    after_help = EXAMPLES,
+    arg_required_else_help = true,
+    disable_help_subcommand = true,
+    max_term_width = 120
+)]
+pub struct Cli {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// What to do.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Watch the engines and push their containers' metrics until a signal ends it
+    Run(RunArgs),
+    /// Show it at work without any set-up: an embedded collector and the local engine, or a simulated one
+    Demo(DemoArgs),
+    /// Probe once, push once, wait for the collector's answer and sum it up; for CI and cron
+    Once(OnceArgs),
+    /// Receive OTLP (gRPC and HTTP) and print what arrives
+    Sink(SinkArgs),
+    /// Look after the settings
+    #[command(arg_required_else_help = true, disable_help_subcommand = true)]
+    Config {
+        /// What to do with them.
+        #[command(subcommand)]
+        command: ConfigCommand,
+    },
+    /// Print completions for a shell
+    Completions {
+        /// The shell.
+        shell: Shell,
+    },
+}
+
+/// What to do with the settings.
+#[derive(Debug, Subcommand)]
+pub enum ConfigCommand {
+    /// Tell everything that is wrong with the settings, with file, line and key
+    #[command(after_help = CHECK_EXAMPLES)]
+    Check(SettingsFlags),
+}
+
+/// Flags of `run`.
+#[derive(Debug, Args)]
+#[command(after_help = RUN_EXAMPLES)]
+pub struct RunArgs {
+    /// Settings.
+    #[command(flatten)]
+    pub settings: SettingsFlags,
+}
+
+/// Flags of `once`.
+#[derive(Debug, Args)]
+#[command(after_help = ONCE_EXAMPLES)]
+pub struct OnceArgs {
+    /// Retract everything at the end, so that nothing is left behind
+    #[arg(long)]
+    pub retract: bool,
+    /// Settings.
+    #[command(flatten)]
+    pub settings: SettingsFlags,
+}
+
+/// Flags of `demo`.
+#[derive(Debug, Args)]
+#[command(after_help = DEMO_EXAMPLES)]
+pub struct DemoArgs {
+    /// Use the simulated engine even if a real one answers
+    #[arg(long)]
+    pub simulate: bool,
+    /// How many containers the simulated engine has
+    #[arg(long, value_name = "N", default_value_t = 8, value_parser = clap::value_parser!(u32).range(1..=10_000))]
+    pub containers: u32,
+    /// What the simulated engine's chance begins with; the same number gives the same story
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    pub seed: u64,
+    /// Settings.
+    #[command(flatten)]
+    pub settings: SettingsFlags,
+}
+
+/// Flags of `sink`.
+#[derive(Debug, Args)]
+#[command(after_help = SINK_EXAMPLES)]
+pub struct SinkArgs {
+    /// How arriving points are printed; json: OTLP/JSON, one request a line
+    #[arg(long, value_enum, default_value_t = SinkFormat::Table)]
+    pub format: SinkFormat,
+    /// End with status 0 as soon as everything in this file has arrived
+    #[arg(long, value_name = "FILE")]
+    pub expect: Option<PathBuf>,
+    /// With --expect: end with status 1 after this time
+    #[arg(long, value_name = "TIME", default_value = "30s", value_parser = parse_duration)]
+    pub within: Duration,
+    /// Where OTLP/gRPC is received
+    #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:4317")]
+    pub grpc: SocketAddr,
+    /// Where OTLP/HTTP is received
+    #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:4318")]
+    pub http: SocketAddr,
+}
+
+/// How the sink prints.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum SinkFormat {
+    /// For people.
+    Table,
+    /// OTLP/JSON lines.
+    Json,
+}
+
+/// Flags that set settings; they win over all other sources.
+#[derive(Debug, Clone, Default, Args)]
+#[command(next_help_heading = "Settings")]
+pub struct SettingsFlags {
+    /// The settings file, YAML or TOML [default: ./dockpulse.yaml, then /etc/dockpulse/dockpulse.yaml]
+    #[arg(short, long, value_name = "FILE")]
+    pub config: Option<PathBuf>,
+    /// A Docker engine: unix:///PATH, tcp://HOST:PORT or https://HOST:PORT; can be given several times
+    #[arg(long = "engine", value_name = "URL")]
+    pub engines: Vec<String>,
+    /// The collector, such as http://localhost:4317
+    #[arg(long, value_name = "URL")]
+    pub endpoint: Option<String>,
+    /// How OTLP is spoken
+    #[arg(long, value_parser = PossibleValuesParser::new(Protocol::WORDS))]
+    pub protocol: Option<String>,
+    /// How often each engine is probed, such as 10s
+    #[arg(long, value_name = "TIME")]
+    pub interval: Option<String>,
+    /// Whose names the metrics have
+    #[arg(long, value_parser = PossibleValuesParser::new(Profile::WORDS))]
+    pub profile: Option<String>,
+    /// A directory for what has to outlive a crash
+    #[arg(long, value_name = "DIRECTORY")]
+    pub state_dir: Option<String>,
+    /// The least important lines of the log that are written
+    #[arg(long, value_name = "LEVEL", value_parser = PossibleValuesParser::new(LogLevel::WORDS))]
+    pub log: Option<String>,
+    /// How log lines look
+    #[arg(long, value_name = "FORMAT", value_parser = PossibleValuesParser::new(LogFormat::WORDS))]
+    pub log_format: Option<String>,
+}
+
+impl From<SettingsFlags> for Flags {
+    fn from(flags: SettingsFlags) -> Self {
+        let SettingsFlags { config, engines, endpoint, protocol, interval, profile, state_dir, log, log_format } =
+            flags;
+        Self { config, engines, endpoint, protocol, interval, profile, state_dir, log, log_format }
+    }
+}

@@ -1,0 +1,103 @@
+//! `engines`: which Docker engines are watched, and how they are asked.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use serde_json::Value as Json;
+
+use super::address::EngineEndpoint;
+use super::setting::{Scalar, scalars, section, words};
+use crate::model::engine::ApiVersion;
+
+/// The socket of the local engine.
+pub(super) const LOCAL: &str = "unix:///var/run/docker.sock";
+
+section! {
+    /// One engine.
+    pub struct Engine {
+        /// What it is called in logs and in `dockpulse.engine.name`. Default: the host name it reports.
+        pub name: Option<String> = None,
+        /// Where it is: unix:///PATH, tcp://HOST:PORT or https://HOST:PORT.
+        /// Default: DOCKER_HOST, else the local socket.
+        pub endpoint: EngineEndpoint = EngineEndpoint::Unix("/var/run/docker.sock".into()),
+        /// The certificates for https.
+        pub tls: EngineTls = EngineTls::default(),
+        /// How numbers are got: auto | cgroup | one_shot | two_sample | stream.
+        pub source: EngineSource = EngineSource::Auto,
+        /// How long one call may take, until the whole answer is there.
+        pub timeout: Duration = Duration::from_secs(10),
+        /// How many calls for numbers run at once, or auto: 8 to 512, so that a probe takes at most half the interval.
+        pub concurrency: Concurrency = Concurrency::Auto,
+        /// The version of the Docker API to speak. Default: DOCKER_API_VERSION, else the newest that both sides know.
+        pub api_version: Option<ApiVersion> = None,
+    }
+}
+
+section! {
+    /// The certificates for an engine behind https.
+    pub struct EngineTls {
+        /// Who may have signed the engine's certificate (PEM). Default: the system's certificates.
+        pub ca_file: Option<PathBuf> = None,
+        /// The certificate that dockpulse shows (PEM). Needs key_file.
+        pub cert_file: Option<PathBuf> = None,
+        /// The key of cert_file (PEM).
+        pub key_file: Option<PathBuf> = None,
+    }
+}
+
+words! {
+    /// How an engine's numbers are got.
+    pub enum EngineSource {
+        /// The cheapest that works.
+        Auto = "auto",
+        /// The control groups of the local kernel.
+        Cgroup = "cgroup",
+        /// The engine's API, one set of numbers at once (API 1.41 and later).
+        OneShot = "one_shot",
+        /// The engine's API, which waits for two sets of numbers; every engine knows it.
+        TwoSample = "two_sample",
+        /// One stream of numbers a container.
+        Stream = "stream",
+    }
+}
+
+/// How many calls for numbers run at once.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Concurrency {
+    /// As many as the containers and the interval ask for.
+    Auto,
+    /// So many, from 1 to 1024.
+    Fixed(u16),
+}
+
+scalars!(Concurrency);
+
+impl Scalar for Concurrency {
+    const EXPECTED: &'static str = "auto, or a number from 1 to 1024";
+
+    fn parse(text: &str) -> Result<Self, Option<String>> {
+        if text == "auto" {
+            return Ok(Self::Auto);
+        }
+        text.parse().ok().filter(|n| (1..=1024).contains(n)).map(Self::Fixed).ok_or(None)
+    }
+
+    fn write(&self) -> Json {
+        match self {
+            Self::Auto => "auto".into(),
+            Self::Fixed(n) => (*n).into(),
+        }
+    }
+}
+
+impl Scalar for ApiVersion {
+    const EXPECTED: &'static str = "a version of the Docker API like 1.47";
+
+    fn parse(text: &str) -> Result<Self, Option<String>> {
+        Self::parse(text).ok_or(None)
+    }
+
+    fn write(&self) -> Json {
+        self.to_string().into()
+    }
+}

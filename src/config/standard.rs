@@ -1,0 +1,239 @@
+//! The standard variables of OpenTelemetry and Docker: the lowest layer over the defaults. As the OpenTelemetry
+//! specification wants, an empty variable counts as not set, and a number or word that is not understood is left out
+//! with a warning. An address that cannot be used is an error.
+
+use std::path::{Path, PathBuf};
+
+use ::config::{Map, Value, ValueKind};
+use percent_encoding::percent_decode_str;
+
+use super::Environment;
+use super::error::{Origin, Origins, Warning};
+use super::export::{Compression, Protocol};
+use super::layers::Layer;
+use super::setting::Scalar;
+
+/// What the standard variables say.
+#[derive(Default)]
+pub(super) struct Standard {
+    /// The settings among it.
+    pub(super) layers: Vec<Layer>,
+    /// `OTEL_EXPORTER_OTLP_METRICS_ENDPOINT`, which is used as it is.
+    pub(super) metrics_endpoint: Option<String>,
+    /// What no key of the file can say.
+    pub(super) attributes: StandardAttributes,
+    /// What was left out.
+    pub(super) warnings: Vec<Warning>,
+}
+
+/// Attributes that OpenTelemetry's variables give to everything a process sends.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct StandardAttributes {
+    /// `OTEL_RESOURCE_ATTRIBUTES`, for every resource.
+    pub resource: Vec<(String, String)>,
+    /// `OTEL_SERVICE_NAME`, for the agent's own resource; wins over a `service.name` in `resource`.
+    pub service_name: Option<String>,
+}
+
+/// The name of `OTEL_EXPORTER_OTLP_METRICS_ENDPOINT`.
+pub(super) const METRICS_ENDPOINT: &str = "OTEL_EXPORTER_OTLP_METRICS_ENDPOINT";
+
+/// The two names of an exporter's variable; the second wins.
+type Names = (&'static str, &'static str);
+
+macro_rules! otlp {
+    ($name:literal) => {
+        (concat!("OTEL_EXPORTER_OTLP_", $name), concat!("OTEL_EXPORTER_OTLP_METRICS_", $name))
+    };
+}
+
+/// Reads all of them.
+pub(super) fn read(environment: &Environment) -> Standard {
+    let mut reading = Reading { environment, out: Standard::default() };
+    reading.endpoints();
+    reading.words();
+    reading.milliseconds();
+    reading.files();
+    reading.headers();
+    reading.attributes();
+    reading.docker();
+    reading.out
+}
+
+struct Reading<'a> {
+    environment: &'a Environment,
+    out: Standard,
+}
+
+impl<'a> Reading<'a> {
+    fn get(&self, name: &str) -> Option<&'a str> {
+        self.environment.get(name).map(str::trim).filter(|value| !value.is_empty())
+    }
+
+    /// The variable for metrics if it is set, else the one for everything.
+    fn pick(&self, (generic, metrics): Names) -> Option<(&'static str, &'a str)> {
+        [metrics, generic].into_iter().find_map(|name| Some((name, self.get(name)?)))
+    }
+
+    fn set(&mut self, name: &'static str, path: &str, value: impl Into<ValueKind>) {
+        let mut origins = Origins::default();
+        origins.set(path.to_owned(), Origin::Standard(name), None);
+        self.out.layers.push(Layer::at(path, Value::new(None, value.into()), origins));
+    }
+
+    fn warn(&mut self, name: &'static str, message: impl Into<String>) {
+        self.out.warnings.push(Warning { origin: Origin::Standard(name), message: message.into() });
+    }
+
+    fn endpoints(&mut self) {
+        let insecure = self.pick(otlp!("INSECURE")).is_some_and(|(_, value)| value.eq_ignore_ascii_case("true"));
+        let scheme = if insecure { "http" } else { "https" };
+        // Without a scheme the variable INSECURE decides (OTLP exporter specification).
+        let whole = |text: &str| if text.contains("://") { text.to_owned() } else { format!("{scheme}://{text}") };
+        let (generic, metrics) = otlp!("ENDPOINT");
+        if let Some(text) = self.get(generic) {
+            self.set(generic, "export.endpoint", whole(text));
+        }
+        self.out.metrics_endpoint = self.get(metrics).map(whole);
+    }
+
+    fn words(&mut self) {
+        self.word::<Protocol>(otlp!("PROTOCOL"), "export.protocol");
+        self.word::<Compression>(otlp!("COMPRESSION"), "export.compression");
+    }
+
+    fn word<T: Scalar>(&mut self, names: Names, path: &str) {
+        let Some((name, value)) = self.pick(names) else { return };
+        match T::parse(value) {
+            Ok(_) => self.set(name, path, value),
+            Err(_) => self.warn(name, format!("not understood, so left out; allowed: {}", T::WORDS.join(", "))),
+        }
+    }
+
+    fn milliseconds(&mut self) {
+        let timeout = self.pick(otlp!("TIMEOUT"));
+        let interval = "OTEL_METRIC_EXPORT_INTERVAL";
+        let interval = self.get(interval).map(|value| (interval, value));
+        for (found, path, least) in [(timeout, "export.timeout", 1), (interval, "interval", 100)] {
+            let Some((name, value)) = found else { continue };
+            match value.parse::<u32>() {
+                Ok(millis) if millis >= least => self.set(name, path, format!("{millis}ms")),
+                _ => self.warn(name, format!("not a number of milliseconds of {least} or more, so left out")),
+            }
+        }
+    }
+
+    fn files(&mut self) {
+        for (names, path) in [
+            (otlp!("CERTIFICATE"), "export.tls.ca_file"),
+            (otlp!("CLIENT_CERTIFICATE"), "export.tls.cert_file"),
+            (otlp!("CLIENT_KEY"), "export.tls.key_file"),
+        ] {
+            if let Some((name, value)) = self.pick(names) {
+                self.set(name, path, value);
+            }
+        }
+    }
+
+    fn headers(&mut self) {
+        let Some((name, value)) = self.pick(otlp!("HEADERS")) else { return };
+        match pairs(value) {
+            Some(pairs) => {
+                let table = pairs.into_iter().map(|(k, v)| (k, Value::new(None, ValueKind::String(v))));
+                self.set(name, "export.headers", ValueKind::Table(table.collect::<Map<_, _>>()));
+            }
+            None => self.warn(name, "not a list of name=value, percent-encoded and separated by commas, so left out"),
+        }
+    }
+
+    fn attributes(&mut self) {
+        let name = "OTEL_RESOURCE_ATTRIBUTES";
+        match self.get(name).map(pairs) {
+            Some(Some(pairs)) => self.out.attributes.resource = pairs,
+            Some(None) => {
+                self.warn(
+                    name,
+                    "not a list of key=value, percent-encoded and separated by commas, so all of it is left out",
+                );
+            }
+            None => {}
+        }
+        self.out.attributes.service_name = self.get("OTEL_SERVICE_NAME").map(str::to_owned);
+    }
+
+    /// One engine, as `docker` itself would find it.
+    fn docker(&mut self) {
+        let host = self.get("DOCKER_HOST");
+        let version = self.get("DOCKER_API_VERSION");
+        let (name, endpoint) = match (host, version) {
+            (Some(host), _) => ("DOCKER_HOST", host.to_owned()),
+            (None, Some(_)) => ("DOCKER_API_VERSION", super::engines::LOCAL.to_owned()),
+            (None, None) => return,
+        };
+        let mut engine = vec![("endpoint", endpoint.clone())];
+        engine.extend(version.map(|version| ("api_version", version.to_owned())));
+        let mut engine = table(engine);
+        if let (Some(directory), Some(rest)) = (self.certificates(), endpoint.strip_prefix("tcp://")) {
+            let file = |name| directory.join(name).to_string_lossy().into_owned();
+            let tls = [("ca_file", file("ca.pem")), ("cert_file", file("cert.pem")), ("key_file", file("key.pem"))];
+            engine.insert("endpoint".to_owned(), Value::new(None, ValueKind::String(format!("https://{rest}"))));
+            engine.insert("tls".to_owned(), Value::new(None, ValueKind::Table(table(tls))));
+        }
+        self.set(name, "engines", ValueKind::Array(vec![Value::new(None, ValueKind::Table(engine))]));
+    }
+
+    /// The directory of the client's certificates if TLS is asked for: `DOCKER_CERT_PATH` as in Docker's client
+    /// library, or `DOCKER_TLS_VERIFY` with its default directory as in its command line. The engine's certificate is
+    /// verified in any case.
+    fn certificates(&self) -> Option<PathBuf> {
+        if let Some(path) = self.get("DOCKER_CERT_PATH") {
+            return Some(path.into());
+        }
+        self.get("DOCKER_TLS_VERIFY")?;
+        Some(Path::new(self.get("HOME")?).join(".docker"))
+    }
+}
+
+fn table(pairs: impl IntoIterator<Item = (&'static str, String)>) -> Map<String, Value> {
+    pairs.into_iter().map(|(k, v)| (k.to_owned(), Value::new(None, ValueKind::String(v)))).collect()
+}
+
+/// `a=1,b=two%20words`. `None` if any part of it cannot be read: then none of it counts.
+fn pairs(text: &str) -> Option<Vec<(String, String)>> {
+    let parts = text.split(',').map(str::trim).filter(|part| !part.is_empty());
+    parts
+        .map(|part| {
+            let (key, value) = part.split_once('=')?;
+            let key = decode(key.trim()).filter(|key| !key.is_empty())?;
+            Some((key, decode(value.trim())?))
+        })
+        .collect()
+}
+
+/// Percent-decoding that takes nothing for granted: `%` has to be followed by two digits, the result has to be UTF-8.
+fn decode(text: &str) -> Option<String> {
+    let hex = |part: &str| part.len() >= 2 && part.bytes().take(2).all(|b| b.is_ascii_hexdigit());
+    let valid = text.split('%').skip(1).all(hex);
+    if !valid {
+        return None;
+    }
+    percent_decode_str(text).decode_utf8().ok().map(|decoded| decoded.into_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pairs_are_percent_decoded_or_none_of_them_counts() {
+        let two = |a: (&str, &str), b: (&str, &str)| {
+            Some(vec![(a.0.to_owned(), a.1.to_owned()), (b.0.to_owned(), b.1.to_owned())])
+        };
+        assert_eq!(pairs("x-a=1, x-b=two%20words"), two(("x-a", "1"), ("x-b", "two words")));
+        assert_eq!(pairs("note=a%2Cb%3Dc,e="), two(("note", "a,b=c"), ("e", "")));
+        assert_eq!(pairs("a=b=c,d=e,"), two(("a", "b=c"), ("d", "e")));
+        for bad in ["a", "a=1,b", "a=%", "a=%2", "a=%zz", "a=%ff", "=1"] {
+            assert_eq!(pairs(bad), None, "{bad}");
+        }
+    }
+}
