@@ -1,5 +1,6 @@
 //! dockpulse: Docker container metrics, pushed as OpenTelemetry, with no stale series left behind.
 
+pub mod app;
 pub mod cli;
 pub mod config;
 pub mod convert;

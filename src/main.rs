@@ -1,2 +1,7 @@
-//! The thin binary.
-fn main() {}
+//! The thin binary: hands the process' arguments, variables and streams to the library.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    dockpulse::cli::main().into()
+}

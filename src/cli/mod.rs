@@ -1,6 +1,7 @@
 //! The command line: what was asked for, and what the answer's exit status is.
 
 pub mod args;
+mod commands;
 pub mod settings;
 
 use std::ffi::OsString;
@@ -9,6 +10,8 @@ use std::process::ExitCode;
 
 use clap::{CommandFactory, Parser};
 use clap_complete::Shell;
+
+pub use self::commands::main;
 
 use self::args::{Cli, Command};
 

@@ -17,7 +17,7 @@ use crate::model::Text;
 use crate::model::batch::SeriesPoint;
 use crate::model::observation::{EngineStatus, Facts, Usage};
 use crate::model::series::{AttributeInterner, Resource};
-pub use resource::Identity;
+pub use resource::{BUILT_IN, Identity};
 use table::{Input, Out, Row};
 
 /// The names of the metrics that [`Settings::metrics`] may turn on or off, in the order of the tables.

@@ -39,6 +39,18 @@ pub struct Identity {
     pub extra: Vec<(String, String)>,
 }
 
+/// The built-in attributes that can be turned on or off; the others are what a series is known by.
+pub const BUILT_IN: &[&str] = &[
+    "container.command_line",
+    "container.image.id",
+    "container.image.name",
+    "container.image.tags",
+    "container.name",
+    "container.runtime.name",
+    "host.arch",
+    "host.name",
+];
+
 /// Built-in attributes that are off unless they are turned on.
 const OFF_BY_DEFAULT: &[&str] = &["container.command_line"];
 
@@ -68,7 +80,6 @@ impl Identity {
             }
         };
         let text = |t: &Option<Text>| t.clone().map(AttributeValue::from);
-        add("container.id", Some(listed.id.text().into()));
         add("container.name", Some(cut(&listed.display_name()).into()));
         let image = Image::parse(&listed.image);
         add("container.image.name", image.name.map(|name| cut(name).into()));
@@ -80,8 +91,10 @@ impl Identity {
         let details = facts.details.as_deref();
         let command = details.and_then(|d| d.command_line.as_deref());
         add("container.command_line", command.map(|c| cut(c).into()));
-        let identity = ("service.instance.id".into(), listed.id.text().into());
-        out.extend([identity].into_iter().chain(service(listed)));
+        for key in ["container.id", "service.instance.id"] {
+            out.push((key.into(), listed.id.text().into()));
+        }
+        out.extend(service(listed));
         out.extend(mapped(&self.labels, Some(&listed.labels)));
         out.extend(mapped(&self.env, details.map(|d| &d.env)));
         self.finish(out)

@@ -12,10 +12,11 @@ use super::{Effect, Pipeline, Settings};
 use crate::convert::DeviceNames;
 use crate::engine::{Engine, Events};
 use crate::ledger::Commit;
+use crate::model::Text;
 use crate::model::batch::Point;
 use crate::model::engine::{Answer, EngineError, EngineEvent, EngineInfo, Source, Wanted};
 use crate::model::series::Resource;
-use crate::model::time::Clock;
+use crate::model::time::{Clock, Now};
 use crate::probe::{Call, Happening, Input};
 
 /// What an engine that takes two samples needs beside the deadline: it waits for the second on purpose.
@@ -34,8 +35,42 @@ pub enum Control {
     Finish(bool),
 }
 
+/// When a pipeline ends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Until {
+    /// When it is told.
+    Told,
+    /// After one probe, or when the engine fails.
+    Probed {
+        /// Whether everything is retracted then.
+        retract: bool,
+    },
+}
+
+/// What a pipeline had when it ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Finding {
+    /// What the engine is called.
+    pub engine: Text,
+    /// Containers that were watched.
+    pub containers: usize,
+    /// Series that were live before it ended.
+    pub series: usize,
+    /// Why the engine could not be probed.
+    pub error: Option<String>,
+}
+
+/// How long the pure parts took since the last report of a probe.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Spent {
+    /// Probe, convert and ledger.
+    pub convert: Duration,
+    /// Handing over to the outbox.
+    pub commit: Duration,
+}
+
 /// What one engine's shell needs.
-pub struct Drive<'a> {
+pub struct Drive {
     /// The engine.
     pub engine: Arc<dyn Engine>,
     /// Which labels and variables are read.
@@ -47,9 +82,9 @@ pub struct Drive<'a> {
     /// What is asked from outside. When its sender is gone, the pipeline finishes without retracting.
     pub control: mpsc::Receiver<Control>,
     /// Takes what is committed. Must not block.
-    pub commit: Box<dyn FnMut(Commit, &Pipeline) + Send + 'a>,
+    pub commit: Box<dyn FnMut(Commit, &Pipeline) + Send>,
     /// Takes what is worth telling. Must not block.
-    pub observe: Box<dyn FnMut(Happening, &Pipeline) + Send + 'a>,
+    pub observe: Box<dyn FnMut(Happening, &Pipeline, Spent) + Send>,
     /// Reads the names of the host's block devices if the engine is on this host.
     pub devices: fn(&EngineInfo) -> DeviceNames,
 }
@@ -66,88 +101,135 @@ enum News {
     Wake,
 }
 
-/// Runs the pipeline until it is told to finish.
-pub async fn drive(mut pipeline: Pipeline, mut drive: Drive<'_>) {
-    let mut calls: FuturesUnordered<BoxFuture<'static, Done>> = FuturesUnordered::new();
-    let mut events: Option<Events> = None;
+/// Runs the pipeline to its end.
+pub async fn drive(pipeline: Pipeline, drive: Drive, until: Until) -> Finding {
+    let mut shell = Shell { pipeline, drive, calls: FuturesUnordered::new(), events: None, spent: Spent::default() };
     let mut input = Input::Wake;
+    let mut watch = Watch::default();
     loop {
-        let effects = pipeline.apply(input, drive.clock.now());
-        drive.perform(&mut pipeline, effects, &mut calls, &mut events);
+        shell.apply(|pipeline, now| pipeline.apply(input, now), &mut watch);
+        if let Until::Probed { retract } = until
+            && watch.is_over(&shell.pipeline)
+        {
+            return shell.finish(retract, watch.error);
+        }
         input = loop {
-            match drive.next(&pipeline, &mut calls, &mut events).await {
+            match shell.next().await {
                 News::Wake => break Input::Wake,
                 News::Call(Done::Input(input)) => break input,
                 News::Call(Done::Events(answer)) => {
-                    break Input::EventsOpened(answer.map(|stream| events = Some(stream)));
+                    break Input::EventsOpened(answer.map(|stream| shell.events = Some(stream)));
                 }
                 News::Event(Some(Ok(event))) => break Input::Event(event),
                 News::Event(ended) => {
-                    events = None;
+                    shell.events = None;
                     break Input::EventsLost(ended.and_then(Result::err));
                 }
                 News::Control(Some(Control::Probe)) => break Input::Trigger,
                 News::Control(Some(Control::Settings(settings, wanted))) => {
-                    drive.wanted = wanted;
-                    let names = (drive.devices)(pipeline.probe.engine());
-                    let effects = pipeline.change_settings(*settings, names, drive.clock.now());
-                    drive.perform(&mut pipeline, effects, &mut calls, &mut events);
+                    shell.drive.wanted = wanted;
+                    let names = (shell.drive.devices)(shell.pipeline.probe.engine());
+                    shell.apply(|pipeline, now| pipeline.change_settings(*settings, names, now), &mut watch);
                 }
-                News::Control(Some(Control::Refused(refused))) => pipeline.owe_again(&refused),
-                News::Control(Some(Control::Finish(retract))) => return drive.finish(pipeline, retract),
-                News::Control(None) => return drive.finish(pipeline, false),
+                News::Control(Some(Control::Refused(refused))) => shell.pipeline.owe_again(&refused),
+                News::Control(Some(Control::Finish(retract))) => return shell.finish(retract, None),
+                News::Control(None) => return shell.finish(false, None),
             }
         };
     }
 }
 
-impl Drive<'_> {
-    async fn next(
-        &mut self,
-        pipeline: &Pipeline,
-        calls: &mut FuturesUnordered<BoxFuture<'static, Done>>,
-        events: &mut Option<Events>,
-    ) -> News {
-        let wake = pipeline.next_wake(self.clock.now().mono).map(|at| self.clock.instant(at));
+/// Whether the first probe is over, and how.
+#[derive(Debug, Default)]
+struct Watch {
+    probed: bool,
+    error: Option<String>,
+}
+
+impl Watch {
+    fn see(&mut self, happening: &Happening) {
+        match happening {
+            Happening::EngineFailed { error, .. } => self.error = Some(error.to_string()),
+            Happening::Probed(_) => self.probed = true,
+            _ => {}
+        }
+    }
+
+    fn is_over(&self, pipeline: &Pipeline) -> bool {
+        self.error.is_some() || self.probed && pipeline.is_settled()
+    }
+}
+
+/// A running pipeline.
+struct Shell {
+    pipeline: Pipeline,
+    drive: Drive,
+    calls: FuturesUnordered<BoxFuture<'static, Done>>,
+    events: Option<Events>,
+    spent: Spent,
+}
+
+impl Shell {
+    async fn next(&mut self) -> News {
+        let clock = self.drive.clock;
+        let wake = self.pipeline.next_wake(clock.now().mono).map(|at| clock.instant(at));
         tokio::select! {
             biased;
-            control = self.control.recv() => News::Control(control),
-            event = next_event(events) => News::Event(event),
-            Some(done) = calls.next(), if !calls.is_empty() => News::Call(done),
+            control = self.drive.control.recv() => News::Control(control),
+            event = next_event(&mut self.events) => News::Event(event),
+            Some(done) = self.calls.next(), if !self.calls.is_empty() => News::Call(done),
             () = sleep_until(wake) => News::Wake,
         }
     }
 
-    fn perform(
-        &mut self,
-        pipeline: &mut Pipeline,
-        effects: Vec<Effect>,
-        calls: &mut FuturesUnordered<BoxFuture<'static, Done>>,
-        events: &mut Option<Events>,
-    ) {
+    fn apply(&mut self, what: impl FnOnce(&mut Pipeline, Now) -> Vec<Effect>, watch: &mut Watch) {
+        let now = self.drive.clock.now();
+        let effects = what(&mut self.pipeline, now);
+        self.spent.convert += self.drive.clock.now().mono.since(now.mono);
         for effect in effects {
-            match effect {
-                Effect::Call(call) => calls.push(self.call(call)),
-                Effect::CancelCalls => {
-                    calls.clear();
-                    *events = None;
+            self.perform(effect, watch);
+        }
+    }
+
+    fn perform(&mut self, effect: Effect, watch: &mut Watch) {
+        match effect {
+            Effect::Call(call) => self.calls.push(self.drive.call(call)),
+            Effect::CancelCalls => {
+                self.calls.clear();
+                self.events = None;
+            }
+            Effect::Commit(commit) => {
+                let before = self.drive.clock.now().mono;
+                (self.drive.commit)(commit, &self.pipeline);
+                self.spent.commit += self.drive.clock.now().mono.since(before);
+            }
+            Effect::Happened(happening) => {
+                watch.see(&happening);
+                if let Happening::Connected(info) = &happening {
+                    self.pipeline.set_devices((self.drive.devices)(info));
                 }
-                Effect::Commit(commit) => (self.commit)(commit, pipeline),
-                Effect::Happened(happening) => {
-                    if let Happening::Connected(info) = &happening {
-                        pipeline.set_devices((self.devices)(info));
-                    }
-                    (self.observe)(happening, pipeline);
-                }
+                let spent = match &happening {
+                    Happening::Probed(_) => std::mem::take(&mut self.spent),
+                    _ => self.spent,
+                };
+                (self.drive.observe)(happening, &self.pipeline, spent);
             }
         }
     }
 
-    fn finish(mut self, mut pipeline: Pipeline, retract: bool) {
-        let commit = pipeline.finish(retract, self.clock.now());
-        (self.commit)(commit, &pipeline);
+    fn finish(mut self, retract: bool, error: Option<String>) -> Finding {
+        let engine = self.pipeline.engine_name();
+        let (containers, series) = (self.pipeline.watched(), self.pipeline.live());
+        let before = self.pipeline.finish(false, self.drive.clock.now());
+        let after = if retract { self.pipeline.finish(true, self.drive.clock.now()) } else { Commit::default() };
+        for commit in [before, after] {
+            (self.drive.commit)(commit, &self.pipeline);
+        }
+        Finding { engine, containers, series, error }
     }
+}
 
+impl Drive {
     fn call(&self, call: Call) -> BoxFuture<'static, Done> {
         let (engine, wanted, limit) = (self.engine.clone(), self.wanted.clone(), self.timeout);
         match call {

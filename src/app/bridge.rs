@@ -1,0 +1,228 @@
+//! What the stages tell → log lines, counts, spans. Each stage tells plain data; here it gets its name.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use crate::export::{self, Outcome};
+use crate::ledger::Ended;
+use crate::model::Text;
+use crate::model::container::ContainerId;
+use crate::model::time::{Clock, Now};
+use crate::outbox::{Pushed, Queue};
+use crate::pipeline::Spent;
+use crate::probe::{self, Failing, Happening, Report};
+use crate::telemetry::event::{DropReason, EngineCall, Failure, Feature, Named};
+use crate::telemetry::{self, Event, ExportSpan, Phase, ProbeFailure, ProbeReport, Telemetry};
+
+/// Hears of ended series besides the log: the demo's view.
+pub(super) type OnEnded = Arc<dyn Fn(&Ended) + Send + Sync>;
+
+/// One engine's bridge.
+pub(super) struct Bridge {
+    pub(super) telemetry: Telemetry,
+    pub(super) clock: Clock,
+    pub(super) endpoint: Text,
+    pub(super) on_ended: Option<OnEnded>,
+    failures: Vec<ProbeFailure>,
+    events: bool,
+    known: bool,
+}
+
+impl Bridge {
+    pub(super) fn new(telemetry: Telemetry, clock: Clock, endpoint: Text, on_ended: Option<OnEnded>) -> Self {
+        Self { telemetry, clock, endpoint, on_ended, failures: Vec::new(), events: false, known: false }
+    }
+
+    /// Series ended.
+    pub(super) fn ended(&self, engine: &Text, ended: &[Ended]) {
+        for e in ended {
+            let name = e.resource.text("container.name");
+            let id = e.resource.text("container.id").and_then(|id| ContainerId::try_new(id));
+            let container = name.cloned().zip(id).map(|(name, id)| Named { name, id });
+            let (series, reason) = (e.series, e.reason);
+            self.telemetry.record(&Event::Retracted { engine: engine.clone(), container, series, reason });
+            if let Some(hear) = &self.on_ended {
+                hear(e);
+            }
+        }
+    }
+
+    /// Something is worth telling.
+    pub(super) fn happened(&mut self, engine: Text, happening: Happening, spent: Spent) {
+        let event = match happening {
+            Happening::Probed(report) => return self.probed(engine, &report, spent),
+            Happening::Connected(info) => {
+                self.known = true;
+                let (endpoint, info) = (self.endpoint.clone(), info.as_ref().clone());
+                Event::EngineConnected { engine, endpoint, info, events: true }
+            }
+            Happening::EngineFailed { error, list, retry_in } => {
+                let call = if list { EngineCall::List } else { EngineCall::Connect };
+                self.events = false;
+                Event::EngineFailed { engine, call, error, retry_in }
+            }
+            Happening::EngineRecovered { after } => Event::EngineRecovered { engine, after },
+            Happening::Missing(feature, error) => {
+                let feature = match feature {
+                    probe::Feature::Events => Feature::Events,
+                    probe::Feature::Inspect => Feature::Inspect,
+                };
+                Event::FeatureMissing { engine, feature, error }
+            }
+            Happening::EventsLost { error, retry_in } => Event::EventsLost { engine, error, retry_in },
+            Happening::EventsOpen => Event::EventsResumed { engine },
+            Happening::ContainerFailed { id, name, what, error } => {
+                return self.container_failed(engine, Named { name, id }, what, error);
+            }
+            Happening::ContainerRecovered { id, name } => {
+                Event::ContainerRecovered { engine, container: Named { name, id } }
+            }
+            Happening::Unusable { id, name, numbers } => {
+                Event::UnusableNumbers { engine, container: Named { name, id }, count: numbers }
+            }
+            Happening::EntriesSkipped(count) => Event::ListEntriesSkipped { engine, count },
+            Happening::OverCap { wanted, max } => Event::OverCap { engine, max, listed: wanted },
+            Happening::Unsampled(unsampled) => Event::ProbeUnfinished { engine, unsampled },
+        };
+        self.telemetry.record(&event);
+    }
+
+    fn container_failed(
+        &mut self,
+        engine: Text,
+        container: Named,
+        what: Failing,
+        error: crate::model::engine::EngineError,
+    ) {
+        let call = match what {
+            Failing::Stats => Failure::Stats,
+            Failing::Inspect => Failure::Inspect,
+        };
+        let failure = Failure::of(call, &error);
+        if self.failures.len() < ProbeReport::MOST_FAILURES {
+            let text = error.to_string().into();
+            self.failures.push(ProbeFailure { container: container.name.clone(), failure, text });
+        }
+        self.telemetry.record(&Event::ContainerFailed { engine, container, failure, error });
+    }
+
+    /// Converting is spread over the probe; its span stands at the end, as long as it took in all.
+    fn probed(&mut self, engine: Text, report: &Report, spent: Spent) {
+        let (started, ended) = (report.started.mono, report.ended.mono);
+        let listed = report.listed.map_or(ended, |at| at.mono);
+        let phase = |started, ended, error| Some(Phase { started, ended, error });
+        self.telemetry.record_probe(&ProbeReport {
+            engine,
+            started: report.started,
+            ended,
+            list: phase(started, listed, report.error.clone()),
+            sample: if report.listed.is_some() { phase(listed, ended, None) } else { None },
+            convert: phase((ended - spent.convert).max(started), ended, None),
+            commit: phase((ended - spent.commit).max(started), ended, None),
+            containers: report.containers,
+            sampled: report.sampled as usize,
+            failed: report.failed as usize,
+            failures: std::mem::take(&mut self.failures),
+        });
+    }
+}
+
+/// How many series are live, over all engines.
+#[derive(Debug, Default)]
+pub(super) struct Live(Vec<AtomicUsize>);
+
+impl Live {
+    pub(super) fn new(engines: usize) -> Self {
+        Self((0..engines).map(|_| AtomicUsize::new(0)).collect())
+    }
+
+    /// Engine `index` has so many; tells the sum.
+    pub(super) fn set(&self, index: usize, live: usize) -> usize {
+        if let Some(slot) = self.0.get(index) {
+            slot.store(live, Ordering::Relaxed);
+        }
+        self.0.iter().map(|slot| slot.load(Ordering::Relaxed)).sum()
+    }
+}
+
+/// What became of what was pushed into the outbox.
+pub(super) fn pushed(telemetry: &Telemetry, queue: &Queue, pushed: &Pushed) {
+    if pushed.dropped_values > 0 {
+        telemetry.record(&Event::OutboxDropped { values: pushed.dropped_values as u64 });
+    }
+    gauge(telemetry, queue);
+}
+
+fn gauge(telemetry: &Telemetry, queue: &Queue) {
+    let stats = queue.stats();
+    telemetry.gauges().set_outbox(stats.left.batches, stats.bytes as u64, stats.oldest);
+}
+
+/// What became of a request.
+pub(super) fn exported(telemetry: &Telemetry, queue: &Queue, report: &export::ExportReport) {
+    gauge(telemetry, queue);
+    let (outcome, error) = spoken(report);
+    if report.bytes > 0 {
+        let attempt = match &report.outcome {
+            Outcome::Retrying { attempt, .. } => *attempt,
+            _ => 1,
+        };
+        telemetry.record_export(&ExportSpan {
+            started: report.started,
+            ended: report.ended.mono,
+            bytes: report.bytes,
+            points: report.points,
+            retractions: report.retractions,
+            attempt,
+            outcome,
+            error: error.map(Into::into),
+        });
+    }
+    export_events(report).iter().for_each(|event| telemetry.record(event));
+}
+
+fn spoken(report: &export::ExportReport) -> (telemetry::Outcome, Option<String>) {
+    match &report.outcome {
+        Outcome::Delivered { rejected: 0, .. } => (telemetry::Outcome::Delivered, None),
+        Outcome::Delivered { message, .. } => (telemetry::Outcome::Partial, Some(message.clone())),
+        Outcome::Retrying { cause, .. } | Outcome::Splitting { cause, .. } => {
+            (telemetry::Outcome::Retry, Some(cause.to_string()))
+        }
+        Outcome::Dropped { cause, .. } => (telemetry::Outcome::Dropped, Some(cause.to_string())),
+    }
+}
+
+fn export_events(report: &export::ExportReport) -> Vec<Event> {
+    let endpoint = report.endpoint.clone();
+    match &report.outcome {
+        Outcome::Delivered { rejected, message } => {
+            let delivered = Event::ExportDelivered { endpoint: endpoint.clone() };
+            let message: Text = message.as_str().into();
+            match (*rejected, message.is_empty()) {
+                (0, true) => vec![delivered],
+                (0, false) => vec![delivered, Event::ExportWarning { endpoint, message }],
+                (rejected, _) => vec![delivered, Event::ExportRejected { endpoint, rejected, message }],
+            }
+        }
+        Outcome::Retrying { cause, attempt, pause } => {
+            let cause = cause.to_string().into();
+            vec![Event::ExportRetrying { endpoint, cause, attempt: *attempt, pause: *pause }]
+        }
+        Outcome::Splitting { .. } => Vec::new(),
+        Outcome::Dropped { cause, .. } => vec![Event::ExportDropped {
+            endpoint,
+            cause: cause.to_string().into(),
+            reason: DropReason::Refused,
+            points: report.points as u64,
+            retractions: report.retractions as u64,
+        }],
+    }
+}
+
+/// Both clocks, for whoever only has the bridge.
+impl Bridge {
+    /// Now.
+    pub(super) fn now(&self) -> Now {
+        self.clock.now()
+    }
+}

@@ -1,0 +1,62 @@
+//! The root: settings → running parts. The only place, beside `pipeline`, that knows all stages.
+
+mod bridge;
+mod devices;
+mod engines;
+mod once;
+mod run;
+mod settings;
+
+use std::time::Duration;
+
+pub use once::once;
+pub use run::run;
+pub use settings::{KNOWN_ATTRIBUTES, unsupported};
+
+use crate::export;
+use crate::model::engine::EngineError;
+
+/// Why a command failed. One line that names the thing, the cause and, where there is one, the mend.
+#[derive(Debug, thiserror::Error)]
+pub enum AppError {
+    /// An engine's endpoint cannot be used.
+    #[error("engine {name}: {error}")]
+    Engine {
+        /// The engine.
+        name: String,
+        /// Why.
+        error: EngineError,
+    },
+    /// The export settings cannot be used.
+    #[error("export: {0}")]
+    Export(#[from] export::SettingsError),
+    /// The agent's own telemetry cannot be started.
+    #[error("the agent's own telemetry: {0}")]
+    Telemetry(#[from] crate::telemetry::SetupError),
+    /// Signals cannot be waited for.
+    #[error("cannot wait for signals: {0}")]
+    Signals(#[from] std::io::Error),
+    /// It was told twice to end.
+    #[error("ended at once, as a second signal asked; nothing more was retracted or sent")]
+    Aborted,
+    /// The time was up before everything was delivered.
+    #[error(
+        "not everything was delivered within {}: {points} points were lost, {retractions} of them retractions",
+        seconds(.within)
+    )]
+    Undelivered {
+        /// How long it was tried.
+        within: Duration,
+        /// Points, retractions included.
+        points: usize,
+        /// Retractions.
+        retractions: usize,
+    },
+    /// A probe of `once` failed, or the collector did not take what it found. Each was said before.
+    #[error("{0}")]
+    Once(String),
+}
+
+fn seconds(d: &Duration) -> String {
+    format!("{:.1} s", d.as_secs_f64())
+}

@@ -1,0 +1,111 @@
+//! `dockpulse once`: one probe, one push, an answer. For CI and cron.
+
+use std::io::Write;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use tokio::sync::watch;
+
+use super::engines::{Running, Way, watched, worker};
+use super::{AppError, settings};
+use crate::config::Settings;
+use crate::export::{ExportReport, Outcome};
+use crate::model::time::Clock;
+use crate::pipeline::{Finding, Until};
+use crate::telemetry::Telemetry;
+
+/// What became of the requests.
+#[derive(Debug, Default)]
+struct Told {
+    requests: u32,
+    points: usize,
+    rejected: u64,
+    /// The last failure that was not made good by a later success.
+    failure: Option<String>,
+    dropped: bool,
+}
+
+/// Probes each engine once, pushes what it found, and waits for the collector's answer; with `retract` takes it all
+/// back then. The summary goes to `out`.
+///
+/// # Errors
+/// When an engine could not be probed or the collector did not take everything.
+pub async fn once(
+    settings: Settings,
+    agent_host: String,
+    clock: Clock,
+    telemetry: Telemetry,
+    retract: bool,
+    out: &mut (impl Write + ?Sized),
+) -> Result<(), AppError> {
+    let export = settings::export(&settings)?;
+    let watched = watched(&settings, &agent_host)?;
+    let way = Way::new(&settings, clock, telemetry, None);
+    let mut running = Running::start(watched, &way, Until::Probed { retract });
+    let told = Arc::new(Mutex::new(Told::default()));
+    let hear = {
+        let told = told.clone();
+        move |report: &ExportReport| heard(&told, report)
+    };
+    let worker = worker(&export, &way, hear)?;
+    let (end, ending) = watch::channel(None);
+    let probing = async {
+        let mut findings = Vec::new();
+        while let Some(finding) = running.tasks.join_next().await {
+            findings.extend(finding);
+        }
+        let _ = end.send(Some(clock.now().mono + settings.export.timeout));
+        findings
+    };
+    let (findings, unsent) = tokio::join!(probing, worker.run(ending));
+    let told = told.lock().unwrap_or_else(PoisonError::into_inner);
+    sum_up(&findings, &told, &settings, retract, out)?;
+    let failed: Vec<String> = findings.iter().filter_map(|f| f.error.clone()).collect();
+    match (&told.failure, unsent.points, failed.is_empty()) {
+        (_, _, false) => Err(AppError::Once(failed.join("; "))),
+        (failure, lost, _) if lost > 0 || told.dropped || told.rejected > 0 => {
+            let why = failure.clone().unwrap_or_else(|| format!("{} points were rejected", told.rejected));
+            Err(AppError::Once(format!("the collector {} did not take everything: {why}", settings.export.metrics_url)))
+        }
+        _ => Ok(()),
+    }
+}
+
+fn heard(told: &Mutex<Told>, report: &ExportReport) {
+    let mut told = told.lock().unwrap_or_else(PoisonError::into_inner);
+    match &report.outcome {
+        Outcome::Delivered { rejected, message } => {
+            told.requests += 1;
+            told.points += report.points;
+            told.rejected += rejected;
+            if *rejected > 0 {
+                told.failure = Some(message.clone());
+            }
+        }
+        Outcome::Retrying { cause, .. } => told.failure = Some(cause.to_string()),
+        Outcome::Splitting { .. } => {}
+        Outcome::Dropped { cause, .. } => {
+            told.failure = Some(cause.to_string());
+            told.dropped = true;
+        }
+    }
+}
+
+fn sum_up(
+    findings: &[Finding],
+    told: &Told,
+    settings: &Settings,
+    retract: bool,
+    out: &mut (impl Write + ?Sized),
+) -> std::io::Result<()> {
+    for f in findings {
+        let name = f.engine.escape_debug();
+        match &f.error {
+            None => writeln!(out, "engine {name}: {} containers, {} series", f.containers, f.series)?,
+            Some(_) => writeln!(out, "engine {name}: no probe")?,
+        }
+    }
+    let retracted = if retract { ", all retracted" } else { "" };
+    let (points, requests, to) = (told.points, told.requests, &settings.export.metrics_url);
+    let s = if requests == 1 { "" } else { "s" };
+    writeln!(out, "collector {to}: {points} points in {requests} request{s}{retracted}")
+}

@@ -1,0 +1,184 @@
+//! `dockpulse run`: the agent.
+
+use std::time::Duration;
+
+use hyper_util::client::legacy::connect::HttpConnector;
+use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::sync::watch;
+
+use super::engines::{Running, Way, watched, worker};
+use super::{AppError, settings, unsupported};
+use crate::config::{Errors, Loaded, Settings};
+use crate::export::Unsent;
+use crate::model::time::{Clock, Monotonic};
+use crate::pipeline::{Control, Until};
+use crate::telemetry::{Event, Telemetry};
+
+/// Reads the settings again, for SIGHUP.
+pub type Reload = Box<dyn FnMut() -> Result<Loaded, Errors> + Send>;
+
+/// Runs the agent until a signal ends it.
+///
+/// # Errors
+/// When it cannot start, when not everything could be delivered in time, or when a second signal ended it.
+pub async fn run(
+    settings: Settings,
+    agent_host: String,
+    clock: Clock,
+    telemetry: Telemetry,
+    reload: Reload,
+) -> Result<(), AppError> {
+    let mut signals = Signals::new()?;
+    let export = settings::export(&settings)?;
+    let watched = watched(&settings, &agent_host)?;
+    telemetry.send_to(&settings::own(&settings, &export, &agent_host), HttpConnector::new())?;
+    let way = Way::new(&settings, clock, telemetry.clone(), None);
+    telemetry.record(&started(&settings));
+    let running = Running::start(watched, &way, Until::Told);
+    let worker = worker(&export, &way, running.refusals())?;
+    let (deadline_to, ending) = watch::channel(None);
+    let mut delivering = Box::pin(worker.run(ending));
+    let mut agent = Agent { settings, agent_host, telemetry, running, reload };
+    let timeout = tokio::select! {
+        _ = &mut delivering => agent.settings.shutdown.timeout,
+        timeout = agent.serve(&mut signals) => timeout,
+    };
+    let deadline = clock.now().mono + timeout;
+    let Agent { settings, telemetry, running, .. } = agent;
+    let ended = async {
+        running.finish(settings.retract.on_shutdown).await;
+        let _ = deadline_to.send(Some(deadline));
+        delivering.await
+    };
+    let unsent = tokio::select! {
+        unsent = ended => unsent,
+        () = end(&mut signals.terminate, &mut signals.interrupt) => {
+            telemetry.record(&Event::SecondSignal);
+            return Err(AppError::Aborted);
+        }
+    };
+    farewell(&telemetry, clock, deadline, timeout, unsent).await
+}
+
+async fn farewell(
+    telemetry: &Telemetry,
+    clock: Clock,
+    deadline: Monotonic,
+    within: Duration,
+    unsent: Unsent,
+) -> Result<(), AppError> {
+    telemetry.record(&Event::Stopped { unsent: unsent.points as u64 });
+    telemetry.shutdown(deadline.since(clock.now().mono).min(within / 4)).await;
+    match unsent.points {
+        0 => Ok(()),
+        points => Err(AppError::Undelivered { within, points, retractions: unsent.retractions }),
+    }
+}
+
+fn started(settings: &Settings) -> Event {
+    let engines: Vec<String> = settings.engines.iter().map(|e| e.endpoint.to_string()).collect();
+    let every = settings.interval.as_secs_f64();
+    let detail = format!("{} → {} every {every} s", engines.join(", "), settings.export.metrics_url);
+    Event::Started { version: env!("CARGO_PKG_VERSION"), detail }
+}
+
+/// The running agent.
+struct Agent {
+    settings: Settings,
+    agent_host: String,
+    telemetry: Telemetry,
+    running: Running,
+    reload: Reload,
+}
+
+impl Agent {
+    /// Serves signals until one asks to end; returns how long that may take.
+    async fn serve(&mut self, signals: &mut Signals) -> Duration {
+        loop {
+            tokio::select! {
+                () = end(&mut signals.terminate, &mut signals.interrupt) => {
+                    let within = self.settings.shutdown.timeout;
+                    self.telemetry.record(&Event::ShuttingDown { within });
+                    return within;
+                }
+                _ = signals.hangup.recv() => self.reload(),
+            }
+        }
+    }
+
+    /// Takes new settings as far as they can be changed while it runs: what is watched, and what is published.
+    fn reload(&mut self) {
+        let loaded = match (self.reload)() {
+            Ok(loaded) => loaded,
+            Err(errors) => return self.reject(errors.iter().map(ToString::to_string).collect()),
+        };
+        let mut errors = unsupported(&loaded.settings);
+        errors.extend(self.needs_restart(&loaded.settings));
+        if !errors.is_empty() {
+            return self.reject(errors);
+        }
+        let changed = self.changed(&loaded.settings);
+        self.settings = loaded.settings;
+        if !changed.is_empty() {
+            self.running.tell(|index| {
+                let engine = &self.settings.engines[index];
+                let settings = settings::pipeline(&self.settings, engine, &self.agent_host);
+                Control::Settings(Box::new(settings), settings::wanted(&self.settings))
+            });
+        }
+        self.telemetry.record(&Event::SettingsReloaded { changed });
+    }
+
+    fn reject(&self, errors: Vec<String>) {
+        self.telemetry.record(&Event::SettingsRejected { errors });
+    }
+
+    fn needs_restart(&self, new: &Settings) -> Vec<String> {
+        let old = &self.settings;
+        let keys = [
+            ("engines", old.engines != new.engines),
+            ("export", old.export != new.export),
+            ("outbox", old.outbox != new.outbox),
+            ("telemetry", old.telemetry != new.telemetry),
+        ];
+        keys.into_iter().filter(|(_, differs)| *differs).map(|(key, _)| format!("{key}: needs a restart")).collect()
+    }
+
+    fn changed(&self, new: &Settings) -> Vec<String> {
+        let old = &self.settings;
+        let keys = [
+            ("interval", old.interval != new.interval),
+            ("containers", old.containers != new.containers),
+            ("attributes", old.attributes != new.attributes),
+            ("metrics", old.metrics != new.metrics),
+            ("retract", old.retract != new.retract),
+            ("shutdown", old.shutdown != new.shutdown),
+        ];
+        keys.into_iter().filter(|(_, differs)| *differs).map(|(key, _)| key.to_owned()).collect()
+    }
+}
+
+/// The signals that the agent heeds.
+struct Signals {
+    terminate: Signal,
+    interrupt: Signal,
+    hangup: Signal,
+}
+
+impl Signals {
+    fn new() -> Result<Self, AppError> {
+        Ok(Self {
+            terminate: signal(SignalKind::terminate())?,
+            interrupt: signal(SignalKind::interrupt())?,
+            hangup: signal(SignalKind::hangup())?,
+        })
+    }
+}
+
+/// Waits for SIGTERM or SIGINT.
+async fn end(terminate: &mut Signal, interrupt: &mut Signal) {
+    tokio::select! {
+        _ = terminate.recv() => {}
+        _ = interrupt.recv() => {}
+    }
+}

@@ -1,0 +1,151 @@
+//! From the settings to what each part takes.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::config::{self, Concurrency, EngineEndpoint, EngineSource, Profile, Settings};
+use crate::convert::{self, Identity};
+use crate::engine::Address;
+use crate::export;
+use crate::export::retry::Backoff;
+use crate::filter::Verdict;
+use crate::model::engine::{Source, Wanted};
+use crate::pipeline;
+use crate::probe;
+use crate::telemetry;
+
+/// The attributes that `attributes.resource` may turn on or off.
+pub const KNOWN_ATTRIBUTES: &[&str] = convert::BUILT_IN;
+
+/// What the settings ask for that this version does not do, each with its key.
+pub fn unsupported(settings: &Settings) -> Vec<String> {
+    let mut out = Vec::new();
+    let mut refuse = |asked: bool, text: &str| {
+        if asked {
+            out.push(format!("{text} is not supported by this version"));
+        }
+    };
+    refuse(settings.profile != Profile::Semconv, &format!("profile: {}", settings.profile));
+    for (i, engine) in settings.engines.iter().enumerate() {
+        let https = matches!(engine.endpoint, EngineEndpoint::Https { .. });
+        refuse(https, &format!("engines[{i}].endpoint: https"));
+        let source = matches!(engine.source, EngineSource::Cgroup | EngineSource::Stream);
+        refuse(source, &format!("engines[{i}].source: {}", engine.source));
+    }
+    let export = &settings.export;
+    refuse(export.metrics_url.is_tls(), &format!("export.endpoint: https ({})", export.metrics_url));
+    refuse(export.compression == config::Compression::Zstd, "export.compression: zstd");
+    out
+}
+
+/// Where an engine is.
+pub(super) fn address(endpoint: &EngineEndpoint) -> Address {
+    match endpoint {
+        EngineEndpoint::Unix(path) => Address::Unix(path.clone()),
+        EngineEndpoint::Tcp { host, port } | EngineEndpoint::Https { host, port } => {
+            Address::Tcp(format!("{host}:{port}"))
+        }
+    }
+}
+
+/// How an engine is watched and shown.
+pub(super) fn pipeline(settings: &Settings, engine: &config::Engine, agent_host: &str) -> pipeline::Settings {
+    pipeline::Settings {
+        name: engine.name.as_deref().map(Into::into),
+        endpoint: engine.endpoint.to_string().into(),
+        probe: probe(settings, engine),
+        convert: convert::Settings { metrics: settings.metrics.clone(), identity: identity(settings, agent_host) },
+    }
+}
+
+fn probe(settings: &Settings, engine: &config::Engine) -> probe::Settings {
+    let filter = settings.containers.filter();
+    probe::Settings {
+        interval: settings.interval,
+        list_failure_grace: settings.retract.list_failure_grace,
+        concurrency: match engine.concurrency {
+            Concurrency::Auto => None,
+            Concurrency::Fixed(n) => Some(usize::from(n)),
+        },
+        stopped: settings.containers.stopped,
+        max_containers: settings.containers.max as usize,
+        admits: Arc::new(move |listed| filter.admits(listed) == Verdict::Admitted),
+        source: match engine.source {
+            EngineSource::OneShot => Some(Source::OneShot),
+            EngineSource::TwoSample => Some(Source::TwoSample),
+            EngineSource::Auto | EngineSource::Cgroup | EngineSource::Stream => None,
+        },
+    }
+}
+
+fn identity(settings: &Settings, agent_host: &str) -> Identity {
+    let attributes = &settings.attributes;
+    Identity {
+        agent_host: agent_host.to_owned(),
+        resource: attributes.resource.clone(),
+        labels: attributes.labels.clone(),
+        env: attributes.env.clone(),
+        on_points: attributes.on_points.clone(),
+        extra: settings.standard.resource.clone(),
+    }
+}
+
+/// Which labels and variables have to be read for these settings.
+pub(super) fn wanted(settings: &Settings) -> Wanted {
+    let mut wanted = identity(settings, "").wanted();
+    wanted.labels.extend(settings.containers.filter().wanted_labels());
+    wanted
+}
+
+/// Where the points go, and how.
+pub(super) fn export(settings: &Settings) -> Result<export::Settings, export::SettingsError> {
+    let from = &settings.export;
+    let headers = from.headers.iter().map(|(name, value)| (name.as_str(), value.expose()));
+    Ok(export::Settings {
+        endpoint: from.metrics_url.to_string(),
+        protocol: match from.protocol {
+            config::Protocol::Grpc => export::Protocol::Grpc,
+            config::Protocol::HttpProtobuf => export::Protocol::HttpProtobuf,
+        },
+        headers: export::Headers::try_new(headers)?,
+        compression: match from.compression {
+            config::Compression::Auto => export::Compression::Auto,
+            config::Compression::None => export::Compression::None,
+            config::Compression::Gzip | config::Compression::Zstd => export::Compression::Gzip,
+        },
+        timeout: from.timeout,
+        retry: export::Retry {
+            backoff: Backoff { initial: from.retry.initial, max: from.retry.max },
+            give_up_after: from.retry.give_up_after,
+        },
+        max_request_bytes: from.max_request_bytes.as_usize(),
+    })
+}
+
+/// The agent's own telemetry, the same way as the points.
+pub(super) fn own(settings: &Settings, export: &export::Settings, agent_host: &str) -> telemetry::Setup {
+    let from = &settings.export;
+    telemetry::Setup {
+        metrics: settings.telemetry.metrics,
+        traces: settings.telemetry.traces,
+        target: telemetry::Target {
+            protocol: match from.protocol {
+                config::Protocol::Grpc => telemetry::Protocol::Grpc,
+                config::Protocol::HttpProtobuf => telemetry::Protocol::Http,
+            },
+            endpoint: from.base_url.uri().clone(),
+            headers: export.headers.map().clone(),
+            timeout: from.timeout.min(Duration::from_secs(10)),
+            gzip: !matches!(from.compression, config::Compression::None)
+                && !(from.compression == config::Compression::Auto && from.base_url.is_loopback()),
+        },
+        identity: telemetry::Identity {
+            service_name: settings.standard.service_name.clone(),
+            instance_id: agent_host.to_owned(),
+            host_name: Some(agent_host.to_owned()),
+            attributes: settings.standard.resource.clone(),
+        },
+        metric_interval: None,
+        span_delay: None,
+    }
+}

@@ -1,0 +1,166 @@
+//! The commands: what was asked for → the library, errors → one line on stderr and an exit status.
+
+use std::fs;
+use std::future::Future;
+use std::io::{self, IsTerminal, Write};
+use std::path::PathBuf;
+use std::time::Duration;
+
+use super::args::{Command, ConfigCommand, SettingsFlags};
+use super::{Status, completions, parse, settings};
+use crate::app::{self, AppError};
+use crate::config::{self, Environment, Errors, Known, Loaded, Sources};
+use crate::convert;
+use crate::model::time::Clock;
+use crate::telemetry::Telemetry;
+use crate::telemetry::log::{self, Format, Level, Log};
+
+/// How long the log may take to be written when the process ends.
+const LAST_WORDS: Duration = Duration::from_millis(500);
+
+/// Runs the program with the process' arguments, variables and streams.
+pub fn main() -> Status {
+    let (mut out, mut err) = (io::stdout(), io::stderr());
+    let command = match parse(std::env::args_os(), &mut out, &mut err) {
+        Ok(command) => command,
+        Err(status) => return status,
+    };
+    match perform(command, &mut out, &mut err) {
+        Ok(status) => status,
+        // Nobody reads any more: `dockpulse … | head` is no failure.
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Status::Done,
+        Err(error) => fail(&mut err, &format!("cannot write: {error}")),
+    }
+}
+
+fn perform(command: Command, out: &mut (dyn Write + Send), err: &mut (dyn Write + Send)) -> io::Result<Status> {
+    match command {
+        Command::Run(args) => with_settings(args.settings, err, |start| {
+            let Start { loaded, host, clock, telemetry, sources } = start;
+            let reload = Box::new(move || load(&sources));
+            Box::pin(app::run(loaded.settings, host, clock, telemetry, reload))
+        }),
+        Command::Once(args) => with_settings(args.settings, err, |start| {
+            let Start { loaded, host, clock, telemetry, .. } = start;
+            Box::pin(app::once(loaded.settings, host, clock, telemetry, args.retract, out))
+        }),
+        Command::Config { command: ConfigCommand::Check(flags) } => check(flags, out, err),
+        Command::Completions { shell } => completions(shell, &mut &mut *out).map(|()| Status::Done),
+        _ => Ok(Status::Usage),
+    }
+}
+
+fn check(
+    flags: SettingsFlags,
+    mut out: &mut (dyn Write + Send),
+    mut err: &mut (dyn Write + Send),
+) -> io::Result<Status> {
+    let loaded = load(&sources(flags));
+    let status = settings::check(&loaded, &mut out, &mut err)?;
+    let lacking = loaded.map(|l| app::unsupported(&l.settings)).unwrap_or_default();
+    for text in &lacking {
+        writeln!(err, "dockpulse: {text}")?;
+    }
+    Ok(if lacking.is_empty() { status } else { Status::Usage })
+}
+
+/// What a command begins with.
+struct Start {
+    loaded: Loaded,
+    host: String,
+    clock: Clock,
+    telemetry: Telemetry,
+    sources: Sources,
+}
+
+type Running<'a> = std::pin::Pin<Box<dyn Future<Output = Result<(), AppError>> + 'a>>;
+
+/// Loads the settings, starts log and runtime, and runs the command to its end.
+fn with_settings<'a>(
+    flags: SettingsFlags,
+    mut err: &mut (dyn Write + Send),
+    command: impl FnOnce(Start) -> Running<'a>,
+) -> io::Result<Status> {
+    let sources = sources(flags);
+    let loaded = match load(&sources) {
+        Ok(loaded) => loaded,
+        Err(errors) => {
+            settings::refuse(&errors, &mut err)?;
+            return Ok(Status::Usage);
+        }
+    };
+    let lacking = app::unsupported(&loaded.settings);
+    if !lacking.is_empty() {
+        return Ok(usage(err, &lacking.join("\ndockpulse: ")));
+    }
+    settings::warn(&loaded, &mut err)?;
+    let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => return Ok(fail(err, &format!("cannot start: {error}"))),
+    };
+    let guard = runtime.enter();
+    let clock = Clock::start();
+    let log = match start_log(&loaded, clock) {
+        Ok(log) => log,
+        Err(error) => return Ok(fail(err, &error)),
+    };
+    drop(guard);
+    let start = Start { loaded, host: host(), clock, telemetry: Telemetry::new(clock), sources };
+    let result = runtime.block_on(command(start));
+    log.flush(LAST_WORDS);
+    Ok(match result {
+        Ok(()) => Status::Done,
+        Err(error) => fail(err, &error.to_string()),
+    })
+}
+
+fn start_log(loaded: &Loaded, clock: Clock) -> Result<Log, String> {
+    let settings = &loaded.settings.log;
+    let level = match settings.level {
+        config::LogLevel::Error => Level::ERROR,
+        config::LogLevel::Warn => Level::WARN,
+        config::LogLevel::Info => Level::INFO,
+        config::LogLevel::Debug => Level::DEBUG,
+        config::LogLevel::Trace => Level::TRACE,
+    };
+    let format = match settings.format {
+        config::LogFormat::Text => Format::Text,
+        config::LogFormat::Json => Format::Json,
+    };
+    log::init(level, format, io::stderr().is_terminal(), clock).map_err(|e| e.to_string())
+}
+
+fn load(sources: &Sources) -> Result<Loaded, Errors> {
+    let metrics = convert::metric_names();
+    config::load(sources, Known { metrics: &metrics, attributes: app::KNOWN_ATTRIBUTES })
+}
+
+fn sources(flags: SettingsFlags) -> Sources {
+    Sources {
+        flags: flags.into(),
+        environment: std::env::vars_os().collect(),
+        working_directory: std::env::current_dir().unwrap_or_else(|_| PathBuf::from(".")),
+        system_directory: PathBuf::from("/etc/dockpulse"),
+    }
+}
+
+/// The name of the host that the agent runs on; part of the identity of engines' own series.
+fn host() -> String {
+    let name = fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
+    if name.trim().is_empty() { "localhost".to_owned() } else { name.trim().to_owned() }
+}
+
+fn fail(err: &mut (dyn Write + Send), text: &str) -> Status {
+    say(err, text);
+    Status::Failed
+}
+
+fn usage(err: &mut (dyn Write + Send), text: &str) -> Status {
+    say(err, text);
+    Status::Usage
+}
+
+fn say(err: &mut (dyn Write + Send), text: &str) {
+    // If stderr is gone there is nobody to tell.
+    let _ = writeln!(err, "dockpulse: {text}");
+}
