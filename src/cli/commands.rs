@@ -9,7 +9,7 @@ use std::time::Duration;
 use super::args::{Command, ConfigCommand, SettingsFlags};
 use super::{Status, completions, parse, settings};
 use crate::app::{self, AppError};
-use crate::config::{self, Environment, Errors, Known, Loaded, Sources};
+use crate::config::{self, Errors, Known, Loaded, Sources};
 use crate::convert;
 use crate::model::time::Clock;
 use crate::telemetry::Telemetry;
@@ -138,10 +138,15 @@ fn load(sources: &Sources) -> Result<Loaded, Errors> {
 fn sources(flags: SettingsFlags) -> Sources {
     Sources {
         flags: flags.into(),
-        environment: std::env::vars_os().collect(),
+        environment: variables().collect(),
         working_directory: std::env::current_dir().unwrap_or_else(|_| PathBuf::from(".")),
         system_directory: PathBuf::from("/etc/dockpulse"),
     }
+}
+
+/// The process' variables; those that are no text are none of ours.
+fn variables() -> impl Iterator<Item = (String, String)> {
+    std::env::vars_os().filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
 }
 
 /// The name of the host that the agent runs on; part of the identity of engines' own series.
