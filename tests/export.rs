@@ -1,5 +1,7 @@
 //! Delivery to a collector over real sockets: what it says decides what is sent again, and nothing overtakes.
 
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot go on fails")]
+
 #[path = "support/collector.rs"]
 mod collector;
 
@@ -15,7 +17,12 @@ use dockpulse::model::batch::{Batch, Group, Mark, Point, Reason};
 use dockpulse::model::series::{AttributeInterner, Kind, Metric, Resource, Value};
 use dockpulse::model::time::{Clock, Monotonic, UnixNanos};
 use dockpulse::outbox::{MemoryOutbox, Queue};
+use opentelemetry_proto::tonic::collector::metrics::v1::metrics_service_server::{
+    MetricsService, MetricsServiceServer,
+};
+use opentelemetry_proto::tonic::collector::metrics::v1::{ExportMetricsServiceRequest, ExportMetricsServiceResponse};
 use tokio::sync::watch;
+use tonic::codec::CompressionEncoding;
 
 static METRICS: [Metric; 8] = {
     const fn gauge(name: &'static str) -> Metric {
@@ -394,5 +401,65 @@ async fn nobody_listening_is_told_with_the_address_and_the_cause() {
             tokio::task::yield_now().await;
         }
         assert!(sender.told().contains(&collector.url()) && sender.told().contains("refused"), "{}", sender.told());
+    }
+}
+
+#[tokio::test]
+async fn a_path_in_the_endpoint_is_kept() {
+    for (protocol, path) in [
+        (Protocol::Grpc, "/prefix/opentelemetry.proto.collector.metrics.v1.MetricsService/Export"),
+        (Protocol::HttpProtobuf, "/prefix/v1/metrics"),
+    ] {
+        let collector = Collector::start().await;
+        let sender = Sender::start(&settings(&format!("{}/prefix/", collector.url()), protocol));
+        sender.push(value(0));
+        assert_eq!(collector.wait_for(1).await[0].path, path);
+    }
+}
+
+/// The service of opentelemetry-proto, which knows nothing of this crate.
+struct Service(watch::Sender<Option<ExportMetricsServiceRequest>>);
+
+#[tonic::async_trait]
+impl MetricsService for Service {
+    async fn export(
+        &self,
+        request: tonic::Request<ExportMetricsServiceRequest>,
+    ) -> Result<tonic::Response<ExportMetricsServiceResponse>, tonic::Status> {
+        self.0.send_replace(Some(request.into_inner()));
+        Ok(tonic::Response::new(ExportMetricsServiceResponse { partial_success: None }))
+    }
+}
+
+#[tokio::test]
+async fn a_metrics_service_as_others_have_it_takes_it() {
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    let (got, mut gets) = watch::channel(None);
+    let service = MetricsServiceServer::new(Service(got)).accept_compressed(CompressionEncoding::Gzip);
+    let incoming = tokio_stream::wrappers::TcpListenerStream::new(listener);
+    let mut serving = tokio::task::JoinSet::new();
+    serving.spawn(tonic::transport::Server::builder().add_service(service).serve_with_incoming(incoming));
+    let mut sender = Sender::start(&Settings { compression: Compression::Gzip, ..settings(&url, Protocol::Grpc) });
+    sender.push(value(3));
+    let request = gets.wait_for(Option::is_some).await.unwrap().clone().unwrap();
+    assert_eq!(request.resource_metrics[0].scope_metrics[0].metrics[0].name, "m3");
+    assert_eq!(sender.end(Duration::from_secs(5)).await, Unsent::default());
+    assert!(sender.told().contains("1 points delivered"), "{}", sender.told());
+}
+
+#[tokio::test]
+async fn one_shot_is_push_then_the_deadline_and_the_reports_tell_the_outcome() {
+    for protocol in BOTH {
+        let collector = Collector::start().await;
+        collector.always(match protocol {
+            Protocol::Grpc => Answer::Grpc(16, "no token"),
+            Protocol::HttpProtobuf => Answer::Http(401, vec![], vec![]),
+        });
+        let mut sender = Sender::start(&settings(&collector.url(), protocol));
+        sender.push(value(0));
+        assert_eq!(sender.end(Duration::from_secs(5)).await, Unsent::default());
+        let reports = sender.reports();
+        assert!(matches!(reports[..], [ExportReport { outcome: Outcome::Dropped { .. }, .. }]), "{}", sender.told());
     }
 }

@@ -245,3 +245,6 @@ fn grpc_label(code: Code) -> &'static str {
         _ => "grpc_other",
     }
 }
+
+#[cfg(test)]
+mod tests;

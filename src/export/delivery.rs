@@ -161,3 +161,6 @@ fn refused(batch: &Batch, part: Part) -> Vec<Refused> {
         .map(|(group, point)| Refused { resource: group.resource.clone(), point: point.clone() })
         .collect()
 }
+
+#[cfg(test)]
+mod tests;

@@ -34,3 +34,6 @@ impl Backoff {
 fn fraction(random: f64) -> f64 {
     if random.is_finite() { random.clamp(0.0, 1.0) } else { 0.0 }
 }
+
+#[cfg(test)]
+mod tests;

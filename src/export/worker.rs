@@ -220,3 +220,6 @@ fn unsent(left: Left, first: &Batch, delivered: Position) -> Unsent {
         retractions: left.retractions.saturating_sub(done.retractions(first)),
     }
 }
+
+#[cfg(test)]
+mod tests;

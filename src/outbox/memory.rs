@@ -186,3 +186,6 @@ impl SubAssign for Size {
         self.retractions -= other.retractions;
     }
 }
+
+#[cfg(test)]
+mod tests;

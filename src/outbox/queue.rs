@@ -98,3 +98,6 @@ impl fmt::Debug for Queue {
         f.debug_struct("Queue").field("stats", &self.stats()).finish()
     }
 }
+
+#[cfg(test)]
+mod tests;

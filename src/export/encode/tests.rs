@@ -32,7 +32,7 @@ fn typed_group(group: &Group) -> ResourceMetrics {
             !last.mark.is_retraction() && !point.mark.is_retraction() && last.metric == point.metric
         });
         match metrics.last_mut() {
-            Some(open) if joins => points_of(open).extend(points_of(&mut one.clone()).drain(..)),
+            Some(open) if joins => points_of(open).append(points_of(&mut one.clone())),
             _ => metrics.push(one),
         }
         last = Some(point);

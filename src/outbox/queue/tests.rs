@@ -1,0 +1,76 @@
+use std::time::Duration;
+
+use tokio::task::JoinSet;
+
+use super::*;
+use crate::model::batch::{Group, Mark, Point};
+use crate::model::series::{AttributeInterner, Kind, Metric, Resource, Value};
+use crate::model::time::UnixNanos;
+use crate::outbox::MemoryOutbox;
+
+static METRIC: Metric = Metric { name: "a", unit: "1", kind: Kind::Gauge };
+
+fn batch(number: i64) -> Batch {
+    let point = Point {
+        metric: &METRIC,
+        attributes: AttributeInterner::default().intern(&[]),
+        start: UnixNanos::UNKNOWN,
+        mark: Mark::Next(Value::Int(number)),
+    };
+    let resource = Arc::new(Resource::new(vec![], &[]));
+    Batch { groups: vec![Group { resource, time: UnixNanos(1), points: vec![point] }] }
+}
+
+fn queue() -> Queue {
+    Queue::new(MemoryOutbox::new(usize::MAX))
+}
+
+#[tokio::test(start_paused = true)]
+async fn taking_waits_for_a_push_and_gives_the_same_until_it_is_acknowledged() {
+    let queue = queue();
+    let mut taking = JoinSet::new();
+    taking.spawn({
+        let queue = queue.clone();
+        async move { queue.next().await }
+    });
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    assert!(taking.try_join_next().is_none());
+    for number in [1, 2] {
+        let _ = queue.push(batch(number), Monotonic::default());
+    }
+    assert_eq!(*taking.join_next().await.unwrap().unwrap(), batch(1));
+    assert_eq!(*queue.next().await, batch(1));
+    queue.acknowledge();
+    assert_eq!(*queue.next().await, batch(2));
+    assert_eq!(queue.left(), Left { batches: 1, points: 1, retractions: 0 });
+}
+
+#[tokio::test(start_paused = true)]
+async fn it_is_drained_when_the_last_batch_is_acknowledged() {
+    let queue = queue();
+    queue.drained().await;
+    let _ = queue.push(batch(1), Monotonic::default());
+    queue.next().await;
+    let mut draining = JoinSet::new();
+    draining.spawn({
+        let queue = queue.clone();
+        async move { queue.drained().await }
+    });
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    assert!(draining.try_join_next().is_none());
+    queue.acknowledge();
+    draining.join_next().await.unwrap().unwrap();
+}
+
+#[test]
+fn a_panic_elsewhere_does_not_end_it() {
+    let queue = queue();
+    let other = queue.clone();
+    let panicked = std::thread::spawn(move || {
+        let _lock = other.outbox();
+        panic!("while the lock is held");
+    });
+    assert!(panicked.join().is_err());
+    assert_eq!(queue.push(batch(1), Monotonic::default()), Pushed::default());
+    assert_eq!(queue.stats().left.batches, 1);
+}
