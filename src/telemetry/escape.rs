@@ -23,11 +23,16 @@ impl fmt::Display for Shown<'_> {
 
 /// Writes one character so that it cannot be anything but itself.
 pub(super) fn write_char(c: char, out: &mut impl fmt::Write) -> fmt::Result {
-    // escape_debug knows which characters cannot be seen; quotes and backslashes, which it escapes too, can.
-    match c {
-        '\'' | '"' | '\\' => out.write_char(c),
-        c => write!(out, "{}", c.escape_debug()),
+    if matches!(c, '\'' | '"' | '\\') {
+        // These are seen as they are.
+        return out.write_char(c);
     }
+    // escape_debug knows which characters cannot be seen. At the beginning of a text it takes marks for such that
+    // many languages put on the letter before, so it is shown a letter first.
+    let mut text = [b'a', 0, 0, 0, 0];
+    let length = 1 + c.encode_utf8(&mut text[1..]).len();
+    let text = std::str::from_utf8(&text[..length]).map_err(|_| fmt::Error)?;
+    text.escape_debug().skip(1).try_for_each(|c| out.write_char(c))
 }
 
 /// Shows a duration in the two units that matter.
@@ -61,7 +66,7 @@ mod tests {
 
     #[test]
     fn ordinary_text_of_any_language_stays_as_it_is() {
-        let text = "größe 容器 “x” 'y' \\z 🐳 ñ";
+        let text = "größe 容器 “x” 'y' \\z 🐳 n\u{303} हिन्दी ไทย";
         assert_eq!(Shown(text).to_string(), text);
     }
 

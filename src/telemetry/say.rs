@@ -9,6 +9,9 @@ use crate::model::time::Monotonic;
 /// After how long a trouble that goes on is said again; the last one repeats.
 const AGAIN_AFTER: [Duration; 4] =
     [Duration::from_secs(60), Duration::from_secs(5 * 60), Duration::from_secs(15 * 60), Duration::from_secs(60 * 60)];
+/// A trouble of which nothing was heard for so long is a new one when it is met again. Not every trouble has an end
+/// that can be seen.
+const NEW_AFTER: Duration = Duration::from_secs(60 * 60);
 /// How many starts, or changes of the cause, of one subject are said at once …
 const BURST: u32 = 4;
 /// … and after how long one more may be. Without this, what comes and goes would be said each time.
@@ -135,6 +138,9 @@ impl Subject {
     }
 
     fn trouble(&mut self, cause: u64, now: Monotonic) -> Verdict {
+        if now.since(self.heard) > NEW_AFTER {
+            self.episode = None;
+        }
         self.heard = now;
         let is_new = self.episode.as_ref().is_none_or(|e| e.cause != cause);
         let episode = self.episode.get_or_insert(Episode { since: now, cause, times: 0, step: 0, said: false });
@@ -230,6 +236,16 @@ mod tests {
         }
         assert_eq!(starts, ends, "an end is said exactly if the start was");
         assert!((60..=66).contains(&starts), "{starts} times in an hour");
+    }
+
+    #[test]
+    fn after_an_hour_of_quiet_it_is_a_new_trouble() {
+        let mut limiter = Limiter::new(8);
+        assert_eq!(said_at(&mut limiter, [0, 1, 3602, 3603].into_iter()), [0, 3602]);
+        assert_eq!(
+            limiter.over(&"engine", at(3604)),
+            Some(Over { lasted: Duration::from_secs(2), times: 2, said: true })
+        );
     }
 
     #[test]

@@ -17,6 +17,8 @@ use super::say::{Bucket, Limiter, Over, Verdict};
 const MOST_SUBJECTS: usize = 16_384;
 /// More engines than anyone watches from one agent; those beyond share one allowance.
 const MOST_ENGINES: usize = 1024;
+/// A handful for each engine.
+const MOST_SAID: usize = 8 * MOST_ENGINES;
 /// How many containers of one engine may be named at once …
 const CONTAINERS_BURST: u32 = 20;
 /// … and after how long one more, so that an engine whose every container fails does not flood the log.
@@ -27,6 +29,7 @@ const CONTAINERS_PERIOD: Duration = Duration::from_secs(30);
 pub(super) struct Voice {
     limiter: Limiter<Subject>,
     crowds: HashMap<Text, Crowd>,
+    said: HashMap<Subject, u64>,
 }
 
 /// The containers of one engine that want to be named.
@@ -54,7 +57,7 @@ pub(super) enum Tail {
 
 impl Default for Voice {
     fn default() -> Self {
-        Self { limiter: Limiter::new(MOST_SUBJECTS), crowds: HashMap::new() }
+        Self { limiter: Limiter::new(MOST_SUBJECTS), crowds: HashMap::new(), said: HashMap::new() }
     }
 }
 
@@ -63,13 +66,26 @@ impl Voice {
     pub(super) fn judge(&mut self, event: &Event, now: Monotonic) -> Line {
         match event.speech() {
             Speech::Always(level) => Line { level, tail: Tail::None },
-            Speech::Once(level, subject, cause) => match self.limiter.trouble(subject, cause, now) {
-                Verdict::Start => Line { level, tail: Tail::None },
-                Verdict::Still { .. } | Verdict::Hush => Line::HUSHED,
-            },
+            Speech::Once(level, subject, value) => self.once(level, subject, value, now),
+            Speech::Sparingly(level, subject) => self.sparingly(level, subject, now),
             Speech::Trouble(level, subject, cause) => self.trouble(level, subject, cause, now),
             Speech::Well(subject) => self.well(&subject, now),
         }
+    }
+
+    fn once(&mut self, level: Level, subject: Subject, value: u64, now: Monotonic) -> Line {
+        let is_known = self.said.contains_key(&subject);
+        if self.said.get(&subject) == Some(&value) || !is_known && self.said.len() >= MOST_SAID {
+            return Line::HUSHED;
+        }
+        self.said.insert(subject.clone(), value);
+        self.sparingly(level, subject, now)
+    }
+
+    fn sparingly(&mut self, level: Level, subject: Subject, now: Monotonic) -> Line {
+        let verdict = self.limiter.trouble(subject.clone(), 0, now);
+        self.limiter.over(&subject, now);
+        if verdict == Verdict::Hush { Line::HUSHED } else { Line { level, tail: Tail::None } }
     }
 
     fn trouble(&mut self, level: Level, subject: Subject, cause: u64, now: Monotonic) -> Line {
@@ -135,8 +151,9 @@ impl fmt::Display for Tail {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::model::batch::Reason;
     use crate::model::container::ContainerId;
-    use crate::model::engine::EngineError;
+    use crate::model::engine::{EngineError, EngineInfo};
     use crate::telemetry::event::{EngineCall, Failure, Feature, Named};
 
     fn at(seconds: u64) -> Monotonic {
@@ -188,10 +205,46 @@ mod tests {
     }
 
     #[test]
+    fn an_engine_that_comes_and_goes_all_the_time_does_not_flood_the_log() {
+        let mut voice = Voice::default();
+        let engine = || Text::from("local");
+        let flap = || {
+            let (call, error) = (EngineCall::Ping, refused("/_ping"));
+            let retracted =
+                Event::Retracted { engine: engine(), container: None, series: 9, reason: Reason::EngineDown };
+            let (endpoint, info) = (Text::from("unix:///x"), EngineInfo::default());
+            [
+                Event::EngineFailed { engine: engine(), call, error, retry_in: Duration::from_secs(1) },
+                Event::EventsLost { engine: engine(), error: None, retry_in: Duration::from_secs(1) },
+                retracted,
+                Event::EngineConnected { engine: engine(), endpoint, info, events: true },
+                Event::EngineRecovered { engine: engine(), after: Duration::from_secs(1) },
+                Event::EventsResumed { engine: engine() },
+            ]
+        };
+        let first = aloud(&mut voice, flap().map(|e| (0, e)));
+        assert_eq!(first, 6, "the first time all of it is said");
+        let hour = aloud(&mut voice, (1..1800).flat_map(|i| flap().map(|e| (i * 2, e))));
+        assert!(hour <= 6 * 65, "{hour} lines in an hour");
+    }
+
+    #[test]
+    fn another_engine_behind_the_same_name_is_said() {
+        let mut voice = Voice::default();
+        let connected = |version: &str| {
+            let info = EngineInfo { version: Some(version.into()), ..EngineInfo::default() };
+            Event::EngineConnected { engine: "local".into(), endpoint: "unix:///x".into(), info, events: true }
+        };
+        let versions = ["27", "27", "27", "28", "28"];
+        assert_eq!(aloud(&mut voice, versions.iter().zip(0..).map(|(v, t)| (t, connected(v)))), 2);
+    }
+
+    #[test]
     fn a_missing_feature_is_said_once_for_good() {
         let mut voice = Voice::default();
         let missing = |feature| Event::FeatureMissing { engine: "local".into(), feature, error: refused("/info") };
-        assert_eq!(aloud(&mut voice, (0..5000).map(|t| (t, missing(Feature::Info)))), 1);
-        assert_eq!(aloud(&mut voice, [(5000, missing(Feature::Events))]), 1);
+        assert_eq!(aloud(&mut voice, (0..5000).map(|t| (t * 100, missing(Feature::Info)))), 1);
+        assert_eq!(aloud(&mut voice, [(700_000, missing(Feature::Info))]), 0, "nor after days");
+        assert_eq!(aloud(&mut voice, [(700_000, missing(Feature::Events))]), 1);
     }
 }

@@ -15,8 +15,12 @@ use super::{Event, Feature, Signal};
 pub enum Subject {
     /// An engine as a whole.
     Engine(Text),
+    /// What an engine is.
+    Identity(Text),
     /// The events of an engine.
     Events(Text),
+    /// Retractions of all that an engine has.
+    Retraction(Text),
     /// Something an engine does not let through.
     Feature(Text, Feature),
     /// One container.
@@ -50,8 +54,10 @@ pub enum Subject {
 pub enum Speech {
     /// Each time.
     Always(Level),
-    /// Once in the life of the process, for each cause.
+    /// Once, and again only if the number changes.
     Once(Level, Subject, u64),
+    /// Each time, but only a few times a minute.
+    Sparingly(Level, Subject),
     /// When it starts, then at growing intervals; the number tells causes apart.
     Trouble(Level, Subject, u64),
     /// When it ends, if the trouble had been said.
@@ -62,14 +68,21 @@ impl Event {
     /// How it is said.
     pub fn speech(&self) -> Speech {
         match self {
-            Self::Started { .. }
-            | Self::EngineConnected { .. }
-            | Self::SettingsReloaded { .. }
-            | Self::ShuttingDown { .. } => Speech::Always(Level::INFO),
+            Self::Started { .. } | Self::SettingsReloaded { .. } | Self::ShuttingDown { .. } => {
+                Speech::Always(Level::INFO)
+            }
             Self::ServiceOff { .. } | Self::SecondSignal => Speech::Always(Level::WARN),
             Self::SettingsRejected { .. } | Self::StoreDamaged { .. } => Speech::Always(Level::ERROR),
             Self::Stopped { unsent } => Speech::Always(if *unsent == 0 { Level::INFO } else { Level::WARN }),
-            Self::Retracted { container, reason, .. } => Speech::Always(retraction_level(container.is_some(), *reason)),
+            Self::EngineConnected { engine, endpoint, info, events } => {
+                let what = fingerprint(&format!("{endpoint} {info:?} {events}"));
+                Speech::Once(Level::INFO, Subject::Identity(engine.clone()), what)
+            }
+            // The end of one container is daily business; that of all of an engine's is not.
+            Self::Retracted { engine, container: None, reason: Reason::EngineDown | Reason::Shutdown, .. } => {
+                Speech::Sparingly(Level::INFO, Subject::Retraction(engine.clone()))
+            }
+            Self::Retracted { .. } => Speech::Always(Level::DEBUG),
             Self::EngineRecovered { engine, .. } => Speech::Well(Subject::Engine(engine.clone())),
             Self::EventsResumed { engine } => Speech::Well(Subject::Events(engine.clone())),
             Self::ContainerRecovered { engine, container } => {
@@ -113,14 +126,6 @@ impl Event {
             // All others have been told apart before.
             _ => Speech::Always(Level::INFO),
         }
-    }
-}
-
-/// The end of a container is daily business; that of an engine's containers, all at once, is not.
-fn retraction_level(of_one: bool, reason: Reason) -> Level {
-    match reason {
-        Reason::EngineDown | Reason::Shutdown if !of_one => Level::INFO,
-        _ => Level::DEBUG,
     }
 }
 
