@@ -12,4 +12,5 @@ pub mod model;
 pub mod outbox;
 pub mod pipeline;
 pub mod probe;
+pub mod sim;
 pub mod telemetry;
