@@ -1,0 +1,1 @@
+//! What was found by playing: each was wrong once.
