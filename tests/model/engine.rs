@@ -142,8 +142,8 @@ impl Engine {
     /// Makes a container and starts it. Returns its place.
     pub(crate) fn run(&mut self, name: u8, now: u64) -> usize {
         self.made += 1;
-        let scattered = u128::from(self.made.wrapping_mul(0x9e37_79b9_7f4a_7c15));
-        let id = format!("{scattered:032x}{:032x}", self.made);
+        let scattered = self.made.wrapping_mul(0x9e37_79b9_7f4a_7c15);
+        let id = format!("{scattered:016x}{:048x}", self.made);
         let link = |name| (Link { name, since: now }, true);
         self.containers.push(Container {
             id: ContainerId::try_new(&id).unwrap(),

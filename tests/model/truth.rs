@@ -160,7 +160,7 @@ fn is_worth(worth: &Worth, value: Value) -> bool {
     match (worth, value) {
         (Worth::Any, _) => true,
         (Worth::Int(a), Value::Int(b)) => *a == b,
-        (Worth::Double(a), Value::Double(b)) => (a - b).abs() < 1e-9,
+        (Worth::Double(a), Value::Double(b)) => (a - b).abs() <= a.abs() * 1e-12,
         (Worth::Near(a), Value::Double(b)) => (a - b).abs() < a * 1e-3,
         (Worth::Between(a, b), Value::Int(n)) => (*a..=*b).contains(&n),
         _ => false,

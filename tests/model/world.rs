@@ -12,7 +12,7 @@ use dockpulse::model::engine::{Action, Answer, EngineError, EngineEvent};
 use dockpulse::model::series::Resource;
 use dockpulse::model::time::{Monotonic, Now, UnixNanos};
 use dockpulse::pipeline::{Effect, Pipeline, Settings};
-use dockpulse::probe::{self, Call as Asked, Input};
+use dockpulse::probe::{self, Call as Asked, Happening, Input};
 
 use crate::collector::{Collector, is_state};
 use crate::engine::{Container, EPOCH, Engine, Numbers, SECOND, StreamMode};
@@ -230,10 +230,14 @@ impl World {
         }
         self.calm_down();
         self.compare("all is quiet");
-        self.engine.heal();
-        self.calm_down();
-        self.compare("all is healed");
-        self.finish();
+        if self.collector.wrong.is_empty() {
+            self.engine.heal();
+            self.calm_down();
+            self.compare("all is healed");
+        }
+        if self.collector.wrong.is_empty() {
+            self.finish();
+        }
         self.collector.wrong.is_empty()
     }
 
@@ -441,10 +445,10 @@ impl World {
         if !self.good {
             return;
         }
-        let of_it = |s: &crate::collector::Series| s.live && s.container.as_deref() == Some(event.container.as_str());
+        let of_it = |s: &crate::collector::Series| s.live && !s.refused && s.container.as_deref() == Some(event.container.as_str());
         let ends = self.collector.series.iter().enumerate();
         let ends = ends.filter(|(_, s)| of_it(s) && (all || !is_state(s.metric))).map(|(at, s)| (at, s.ends)).collect();
-        self.duties.push((self.now + REACTION, self.now, Duty::Ended(ends)));
+        self.duties.push((self.now + REACTION + 1, self.now, Duty::Ended(ends)));
     }
 
     fn check_duties(&mut self) {
@@ -620,7 +624,7 @@ impl World {
         let simple = self.choice.concurrency == 0 && self.good && self.changed_link < call.asked;
         let settled = self.choices.last().is_none_or(|(at, _)| *at < call.asked);
         if plain && alone && simple && settled {
-            self.duties.push((self.now + DELAY, self.now, Duty::Sampled(id)));
+            self.duties.push((self.now + DELAY + 1, self.now, Duty::Sampled(id)));
         }
     }
 
@@ -653,7 +657,7 @@ impl World {
                 }
                 Effect::Commit(commit) => self.commit(&commit),
                 Effect::Happened(happening) => {
-                    if self.trace {
+                    if self.trace && !matches!(happening, Happening::Probed(_) | Happening::Connected(_)) {
                         self.note(&format!("{happening:?}"));
                     }
                 }
@@ -663,10 +667,10 @@ impl World {
 
     fn begin(&mut self, call: Asked) {
         if self.trace {
-            self.note(&format!("ask {call:?}"));
+            self.note(&format!("ask {}", asked(&call)));
         }
         if self.calls.iter().any(|c| is_same(&c.call, &call)) {
-            self.wrong(format!("{call:?} is outstanding twice"));
+            self.wrong(format!("{} is outstanding twice", asked(&call)));
         }
         if call == Asked::Connect
             && let Some((earliest, _)) = self.retry.take()
@@ -759,7 +763,7 @@ impl World {
     /// Waits until everything is delivered, and for two probes more.
     fn calm_down(&mut self) {
         self.note("-- calm");
-        self.calm = true;
+        (self.calm, self.refuse) = (true, false);
         for call in &mut self.calls {
             call.due = call.due.min(self.now + TIMEOUT);
         }
@@ -830,6 +834,14 @@ fn is_same(a: &Asked, b: &Asked) -> bool {
     }
 }
 
+fn asked(call: &Asked) -> String {
+    match call {
+        Asked::Inspect(q) => format!("inspect {}", q.id),
+        Asked::Stats(q, _) => format!("stats {}", q.id),
+        other => format!("{other:?}"),
+    }
+}
+
 fn brief(input: &Input) -> String {
     fn of<T>(answer: &Answer<T>) -> String {
         answer.as_ref().map_or_else(ToString::to_string, |_| "ok".to_owned())
@@ -837,7 +849,7 @@ fn brief(input: &Input) -> String {
     match input {
         Input::Connected(a) => format!("connect {}", of(a)),
         Input::Listed(Ok(listing)) => {
-            let each = listing.containers.iter().map(|c| format!("{} {:?} {}", c.id, c.name, c.state.as_str()));
+            let each = listing.containers.iter().map(|c| format!("{} {}", c.id, c.state.as_str()));
             format!("list {:?}", each.collect::<Vec<_>>())
         }
         Input::Listed(a) => format!("list {}", of(a)),
