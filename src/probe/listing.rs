@@ -153,7 +153,7 @@ impl Probe {
     }
 
     /// Publishes the state series, unless the first inspect is still to come.
-    fn show(&mut self, id: &ContainerId, due: bool) {
+    pub(super) fn show(&mut self, id: &ContainerId, due: bool) {
         let Some(tracker) = self.trackers.get_mut(id) else { return };
         let waits = !tracker.shown && !tracker.described && !self.inspect_forbidden && tracker.inspect_failures == 0;
         if due && !waits {

@@ -21,3 +21,10 @@ fn check_with(settings: Choice, running: u8, delays: &[Delay], steps: &[Step]) {
 fn counts_of_restarts_do_not_begin_after_their_time_when_our_clock_is_behind() {
     check(0, &[Clock(-60), Run(0)]);
 }
+
+#[test]
+fn an_event_before_the_first_inspect_shows_no_half_known_identity() {
+    let late = [Delay(0, Moment::Early), Delay(86, Moment::Early), Delay(0, Moment::Early), Delay(1, Moment::Early)];
+    let settings = Choice { attributes: 2, ..Choice::default() };
+    check_with(settings, 2, &[&late[..], &late[3..]].concat(), &[Pass(87), Do(0, Exit(0))]);
+}
