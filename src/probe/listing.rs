@@ -20,6 +20,9 @@ const DISTANCE: Duration = Duration::from_millis(100);
 impl Probe {
     pub(super) fn listed(&mut self, answer: Answer<Listing>, now: Now) {
         let Some(asked) = self.list.out.take() else { return };
+        if self.list.outdated && answer.is_ok() {
+            return self.send_list(now);
+        }
         self.list.not_before = now.mono + (now.mono.since(asked.mono) * 5).max(DISTANCE);
         let listing = match answer {
             Ok(listing) => listing,

@@ -28,3 +28,14 @@ fn an_event_before_the_first_inspect_shows_no_half_known_identity() {
     let settings = Choice { attributes: 2, ..Choice::default() };
     check_with(settings, 2, &[&late[..], &late[3..]].concat(), &[Pass(87), Do(0, Exit(0))]);
 }
+
+#[test]
+fn a_variable_mapped_by_a_reload_is_read_from_containers_that_were_there_before() {
+    check(2, &[Pass(1), Reload(Choice { attributes: 2, ..Choice::default() })]);
+}
+
+#[test]
+fn a_list_asked_before_a_reload_does_not_judge_by_labels_that_it_was_not_asked_for() {
+    let filtered = Choice { filter: 2, ..Choice::default() };
+    check_with(Choice::default(), 2, &[Delay(50, Moment::Late)], &[Pass(1020), Reload(filtered), Pass(200)]);
+}
