@@ -119,9 +119,9 @@ impl Probe {
     fn take_list_s_word(&mut self, id: &ContainerId, listed: Listed, now: Now) -> bool {
         let Some(tracker) = self.trackers.get_mut(id) else { return false };
         let known = &tracker.facts.listed;
-        let was = known.state;
+        let (was, described) = (known.state, tracker.facts.details.is_some());
         // Inspect tells what a state is that the list names with an unknown word.
-        let is = if listed.state == State::Unknown && tracker.facts.details.is_some() { was } else { listed.state };
+        let is = if listed.state == State::Unknown && described { was } else { listed.state };
         let restarted = was.is_running() && is.is_running() && tracker.seems_restarted(listed.up_for, now.mono);
         let changed =
             was != is || known.name != listed.name || known.labels != listed.labels || known.image != listed.image;
@@ -129,7 +129,8 @@ impl Probe {
         let words = Listed {
             state: is,
             exit_code: listed.exit_code.or(known.exit_code.filter(|_| was == is)),
-            health: listed.health.or(known.health.filter(|_| tracker.facts.details.is_some() && was == is)),
+            // Of a paused one the words do not tell it at all.
+            health: listed.health.or(known.health.filter(|_| described && was.is_running() == is.is_running())),
             ..listed
         };
         if *known != words {

@@ -81,7 +81,7 @@ pub(crate) struct Container {
     pub(crate) described: Option<u64>,
     pub(crate) ever_stopped: bool,
     pub(crate) ever_failed: bool,
-    pub(crate) ever_renamed: bool,
+    pub(crate) may_change_identity: bool,
 }
 
 /// What one stats answer says.
@@ -173,7 +173,7 @@ impl Engine {
             described: None,
             ever_stopped: false,
             ever_failed: false,
-            ever_renamed: false,
+            may_change_identity: false,
         });
         self.containers.len() - 1
     }
@@ -286,7 +286,7 @@ impl Container {
             }
             Change::Rename(name) => {
                 self.name = NAMES[usize::from(name) % NAMES.len()].map(Text::from);
-                self.ever_renamed = true;
+                self.may_change_identity = true;
                 vec![Action::Rename]
             }
             Change::Pause if self.state == State::Running => {
@@ -321,12 +321,12 @@ impl Container {
         match change {
             Change::Relabel(team) => {
                 self.team = [None, Some("blue"), Some("green")][usize::from(team) % 3];
-                self.ever_renamed = true;
+                self.may_change_identity = true;
                 return Some(Vec::new());
             }
             Change::Retag => {
                 self.tagged = !self.tagged;
-                self.ever_renamed = true;
+                self.may_change_identity = true;
                 return Some(Vec::new());
             }
             Change::LinkGone(which) => self.links[link(which)].1 = false,

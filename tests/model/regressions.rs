@@ -39,3 +39,8 @@ fn a_list_asked_before_a_reload_does_not_judge_by_labels_that_it_was_not_asked_f
     let filtered = Choice { filter: 2, ..Choice::default() };
     check_with(Choice::default(), 2, &[Delay(50, Moment::Late)], &[Pass(1020), Reload(filtered), Pass(200)]);
 }
+
+#[test]
+fn a_container_that_was_paused_unseen_keeps_its_health() {
+    check(1, &[Pass(10), Do(0, Health(1)), Pass(10), Quietly(0, Pause), Pass(10)]);
+}

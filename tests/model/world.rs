@@ -28,6 +28,8 @@ const REACTION: u64 = 250 * MS;
 const DELAY: u64 = 100 * MS;
 /// Facts older than this do not reach the collector any more: longest answer, slowest event, batch window.
 const MEMORY: u64 = 5 * SECOND;
+/// Lines of the course of events that are shown.
+const MOST_SHOWN: usize = 90;
 const MOST_CONTAINERS: usize = 5;
 
 /// Metrics turned off, by choice.
@@ -62,8 +64,8 @@ pub(crate) fn play(script: &Script) -> Result<(), Wrong> {
     let mut world = World::new(script, true);
     world.play(&script.steps);
     let log: Vec<&str> = world.log.iter().map(String::as_str).collect();
-    let shown = &log[log.len().saturating_sub(160)..];
-    Err(Wrong(format!("{}\n{}", shown.join("\n"), world.collector.wrong.join("\n"))))
+    let shown = &log[log.len().saturating_sub(MOST_SHOWN)..];
+    Err(Wrong(format!("{}\n{script:?}\n{}", shown.join("\n"), world.collector.wrong.join("\n"))))
 }
 
 /// A call on its way.
@@ -279,7 +281,10 @@ impl World {
                 c.ever_failed |= call != Call::Works;
             }),
             Step::Inspect(_, Call::Forbidden) => self.engine.inspect_forbidden = true,
-            Step::Inspect(n, call) => self.with(n, |c| c.inspect = call),
+            Step::Inspect(n, call) => self.with(n, |c| {
+                c.inspect = call;
+                c.may_change_identity |= call != Call::Works;
+            }),
             Step::Anonymous(yes) => {
                 self.engine.anonymous = yes;
                 self.ever_anonymous |= yes;
@@ -747,7 +752,7 @@ impl World {
             Reason::Stopped => c.ever_stopped,
             Reason::SampleFailed => c.ever_failed || c.ever_stopped,
             Reason::EngineDown => self.ever_failed,
-            Reason::IdentityChanged => c.ever_renamed || !self.choices.is_empty() || self.ever_anonymous,
+            Reason::IdentityChanged => c.may_change_identity || !self.choices.is_empty() || self.ever_anonymous,
             Reason::Unwatched => {
                 let before = self.choices.iter().filter(|(until, _)| *until + DELAY >= self.now).map(|(_, choice)| *choice);
                 let mut choices = before.chain([self.choice]);
