@@ -44,3 +44,8 @@ fn a_list_asked_before_a_reload_does_not_judge_by_labels_that_it_was_not_asked_f
 fn a_container_that_was_paused_unseen_keeps_its_health() {
     check(1, &[Pass(10), Do(0, Health(1)), Pass(10), Quietly(0, Pause), Pass(10)]);
 }
+
+#[test]
+fn an_inspect_that_was_given_up_is_tried_again() {
+    check(2, &[Pass(1), Inspect(0, Call::Fails), Do(0, Limit(0)), Pass(5000), Inspect(0, Call::Works)]);
+}
