@@ -29,6 +29,8 @@ pub struct Probe {
     pub(super) settings: Settings,
     pub(super) engine: Arc<EngineInfo>,
     pub(super) trackers: HashMap<ContainerId, Tracker>,
+    /// The highest epoch of a container that is no longer watched.
+    pub(super) past_epochs: u32,
     pub(super) calls: Calls,
     pub(super) inspect_queue: VecDeque<ContainerId>,
     pub(super) sample_queue: VecDeque<ContainerId>,
@@ -95,6 +97,7 @@ impl Probe {
             settings,
             engine: Arc::default(),
             trackers: HashMap::new(),
+            past_epochs: 0,
             calls: Calls::default(),
             inspect_queue: VecDeque::new(),
             sample_queue: VecDeque::new(),

@@ -6,7 +6,8 @@ use hashbrown::HashSet;
 
 use super::Happening;
 use super::core::Probe;
-use super::tracker::Tracker;
+use super::schedule::Kind;
+use super::tracker::{Ask, Tracker};
 use crate::model::batch::Reason;
 use crate::model::container::{ContainerId, Listed, Listing, State};
 use crate::model::engine::Answer;
@@ -88,16 +89,27 @@ impl Probe {
     /// It is gone, or no longer watched.
     pub(super) fn remove(&mut self, id: &ContainerId, reason: Reason) {
         if let Some(tracker) = self.trackers.remove(id) {
+            self.past_epochs = self.past_epochs.max(tracker.epoch);
             self.leave_cycle(tracker.cycle);
             self.observe(Observation::Gone(id.clone(), reason));
         }
     }
 
+    /// Watches a container from now on. It may have been watched before, and calls of then may still be out.
+    fn track(&mut self, listed: Listed) {
+        let id = listed.id.clone();
+        let mut tracker = Tracker::new(self.engine.clone(), listed, self.past_epochs.wrapping_add(1));
+        tracker.inspect = Ask::resume(self.calls.is_out(&id, Kind::Inspect));
+        tracker.sample = Ask::resume(self.calls.is_out(&id, Kind::Stats));
+        self.trackers.insert(id, tracker);
+    }
+
     fn listed_one(&mut self, listed: Listed, known_better: bool, sample_all: bool, now: Now) {
         let id = listed.id.clone();
-        let engine = self.engine.clone();
         let is_new = !self.trackers.contains_key(&id);
-        self.trackers.entry_ref(&id).or_insert_with(|| Tracker::new(engine, listed.clone()));
+        if is_new {
+            self.track(listed.clone());
+        }
         let mut changed = is_new;
         let up_for = listed.up_for;
         if !is_new && !known_better {

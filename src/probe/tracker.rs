@@ -18,6 +18,11 @@ pub(super) struct Ask {
 }
 
 impl Ask {
+    /// Nothing is to be asked; an earlier question may still be out.
+    pub(super) fn resume(out: bool) -> Self {
+        Self { out, ..Self::default() }
+    }
+
     /// It is to be asked. Returns whether to put it into the queue now; if it is being asked already, it will be
     /// asked again after the answer.
     pub(super) fn want(&mut self) -> bool {
@@ -86,7 +91,8 @@ pub(super) struct Tracker {
 }
 
 impl Tracker {
-    pub(super) fn new(engine: Arc<EngineInfo>, listed: Listed) -> Self {
+    /// `epoch` has to be above those of all questions that are out.
+    pub(super) fn new(engine: Arc<EngineInfo>, listed: Listed, epoch: u32) -> Self {
         let facts = Facts {
             engine,
             listed,
@@ -97,7 +103,7 @@ impl Tracker {
         };
         Self {
             facts: Arc::new(facts),
-            epoch: 0,
+            epoch,
             inspect: Ask::default(),
             sample: Ask::default(),
             described: false,

@@ -49,3 +49,10 @@ fn a_container_that_was_paused_unseen_keeps_its_health() {
 fn an_inspect_that_was_given_up_is_tried_again() {
     check(2, &[Pass(1), Inspect(0, Call::Fails), Do(0, Limit(0)), Pass(5000), Inspect(0, Call::Works)]);
 }
+
+#[test]
+fn a_container_that_is_watched_again_is_not_asked_while_an_earlier_call_is_out() {
+    let none = Choice { filter: 2, ..Choice::default() };
+    let steps = [Pass(10), Stats(0, Call::Hangs), Trigger, Pass(10), Reload(none), Pass(10)];
+    check(1, &[&steps[..], &[Reload(Choice::default()), Pass(10), Trigger, Pass(10)]].concat());
+}
