@@ -141,7 +141,7 @@ impl Tracker {
         self.pending = None;
     }
 
-    /// Its counters start over.
+    /// Its counters start over. What inspect told of the run before is forgotten: its start, its kills.
     pub(super) fn begin_run(&mut self) {
         self.ran_before |= self.frozen;
         self.frozen = false;
@@ -149,6 +149,11 @@ impl Tracker {
         let facts = self.facts_mut();
         facts.oom_kills = 0;
         facts.run_start = UnixNanos::UNKNOWN;
+        if let Some(details) = &mut facts.details {
+            let details = Arc::make_mut(details);
+            details.started_at = None;
+            details.oom_killed = false;
+        }
     }
 
     /// Whether the list's words say that it was up for less long than it was known to be: it was restarted meanwhile

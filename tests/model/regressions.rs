@@ -56,3 +56,14 @@ fn a_container_that_is_watched_again_is_not_asked_while_an_earlier_call_is_out()
     let steps = [Pass(10), Stats(0, Call::Hangs), Trigger, Pass(10), Reload(none), Pass(10)];
     check(1, &[&steps[..], &[Reload(Choice::default()), Pass(10), Trigger, Pass(10)]].concat());
 }
+
+#[test]
+fn kills_of_an_earlier_run_are_not_those_of_the_next() {
+    check(1, &[Pass(1), Do(0, OutOfMemory { fatal: true }), Pass(200), Do(0, Start), Pass(10)]);
+}
+
+#[test]
+fn the_start_of_an_earlier_run_is_not_that_of_the_next_when_inspect_fails() {
+    let broken = [Pass(1), Inspect(0, Call::Fails), Pass(1500), Do(0, Restart), Pass(5000)];
+    check(1, &[&broken[..], &[Inspect(0, Call::Works), Pass(2000)]].concat());
+}

@@ -283,7 +283,7 @@ impl World {
             Step::Inspect(_, Call::Forbidden) => self.engine.inspect_forbidden = true,
             Step::Inspect(n, call) => self.with(n, |c| {
                 c.inspect = call;
-                c.may_change_identity |= call != Call::Works;
+                c.inspect_failed |= call != Call::Works;
             }),
             Step::Anonymous(yes) => {
                 self.engine.anonymous = yes;
@@ -753,7 +753,7 @@ impl World {
             Reason::Stopped => c.ever_stopped,
             Reason::SampleFailed => c.ever_failed || c.ever_stopped,
             Reason::EngineDown => self.ever_failed,
-            Reason::IdentityChanged => c.may_change_identity || !self.choices.is_empty() || self.ever_anonymous,
+            Reason::IdentityChanged => c.may_change_identity || c.inspect_failed || !self.choices.is_empty() || self.ever_anonymous,
             Reason::Unwatched => {
                 let before = self.choices.iter().filter(|(until, _)| *until + DELAY >= self.now).map(|(_, choice)| *choice);
                 let mut choices = before.chain([self.choice]);
