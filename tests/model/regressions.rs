@@ -67,3 +67,8 @@ fn the_start_of_an_earlier_run_is_not_that_of_the_next_when_inspect_fails() {
     let broken = [Pass(1), Inspect(0, Call::Fails), Pass(1500), Do(0, Restart), Pass(5000)];
     check(1, &[&broken[..], &[Inspect(0, Call::Works), Pass(2000)]].concat());
 }
+
+#[test]
+fn a_run_after_our_clock_was_set_back_starts_later_than_the_one_before() {
+    check(1, &[Pass(1500), Clock(-1), Quietly(0, Exit(0)), Quietly(0, Start)]);
+}

@@ -78,6 +78,8 @@ struct Outstanding {
     answer: Option<Input>,
     /// The numbers in the answer.
     numbers: Option<Numbers>,
+    /// How often the settings had changed.
+    reloads: usize,
     /// The settings by which it is asked: they say which labels and variables are read.
     choice: Choice,
 }
@@ -576,6 +578,7 @@ impl World {
                 Ok(info) => self.introduced |= info.host_name.is_some(),
                 Err(_) => self.failed(),
             },
+            Input::Listed(Ok(_)) if call.reloads < self.choices.len() => {}
             Input::Listed(Ok(_)) => {
                 if !self.good {
                     self.changed_link = self.now;
@@ -696,8 +699,8 @@ impl World {
         if call == Asked::Events && moment == Moment::Early && self.engine.stream == StreamMode::Works {
             self.watching = Some(Watching { open: false, queue: VecDeque::new() });
         }
-        let (asked, choice) = (self.now, self.choice);
-        let mut call = Outstanding { call, asked, due, moment, hangs, answer: None, numbers: None, choice };
+        let (asked, choice, reloads) = (self.now, self.choice, self.choices.len());
+        let mut call = Outstanding { call, asked, due, moment, hangs, answer: None, numbers: None, reloads, choice };
         if call.hangs || moment == Moment::Early {
             call.numbers = self.numbers(&call.call);
             call.answer = Some(self.answer(&call, hangs));
