@@ -72,3 +72,8 @@ fn the_start_of_an_earlier_run_is_not_that_of_the_next_when_inspect_fails() {
 fn a_run_after_our_clock_was_set_back_starts_later_than_the_one_before() {
     check(1, &[Pass(1500), Clock(-1), Quietly(0, Exit(0)), Quietly(0, Start)]);
 }
+
+#[test]
+fn where_inspect_is_forbidden_later_runs_and_containers_have_numbers_too() {
+    check(1, &[Inspect(0, Call::Forbidden), Pass(10), Do(0, Restart), Run(1), Pass(10)]);
+}
