@@ -44,8 +44,6 @@ impl Probe {
             tracker.disturb();
             tracker.described = true;
             self.observe(Observation::Unvouched(id.clone(), Reason::Stopped));
-        } else if !was.is_running() && is.is_running() {
-            tracker.begin_run();
         }
         let listed = self.trackers.get(id).map(|t| t.facts.listed.clone());
         if listed.is_some_and(|l| !self.watches(&l)) {

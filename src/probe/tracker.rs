@@ -173,7 +173,12 @@ impl Tracker {
     /// Takes over what inspect told. A start time that differs from the known one is another run.
     pub(super) fn describe(&mut self, details: Details, now: UnixNanos) {
         let known = self.facts.details.as_ref().and_then(|d| d.started_at);
-        if known.is_some() && details.started_at.is_some() && known != details.started_at {
+        let runs_again = !self.is_running() && details.state.is_some_and(State::is_running);
+        let another = match (known, details.started_at) {
+            (Some(known), Some(told)) => known != told,
+            (_, told) => runs_again && told.is_none(),
+        };
+        if another {
             self.begin_run();
         }
         let restarts = self.facts.details.as_ref().and_then(|d| d.restart_count);
