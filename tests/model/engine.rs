@@ -159,7 +159,7 @@ impl Engine {
             restarts: 0,
             exit_code: 0,
             kills: 0,
-            health: None,
+            health: (self.made % 2 == 1).then_some(Health::Starting),
             memory_limit: (self.made % 3 == 1).then_some(128 * MIB),
             cpu_limit: (self.made % 3 == 2).then_some(1.5),
             pids_limit: (self.made % 4 == 1).then_some(100),
@@ -299,8 +299,8 @@ impl Container {
                 self.state = State::Running;
                 vec![Action::Unpause]
             }
-            Change::Health(health) if self.state == State::Running => {
-                self.health = Health::ALL.get(usize::from(health)).copied();
+            Change::Health(health) if self.state == State::Running && self.health.is_some() => {
+                self.health = Some(Health::ALL[usize::from(health) % Health::ALL.len()]);
                 vec![Action::Health(self.health)]
             }
             Change::Limit(which) => {

@@ -740,9 +740,6 @@ impl World {
             self.sampled_at.push((container, self.now));
         }
         for (container, reason) in told.ended {
-            if matches!(reason, Reason::Unwatched | Reason::Removed) {
-                self.collector.forget_starts(&container);
-            }
             if !refuse && !self.is_right(&container, reason) {
                 self.wrong(format!("series of {} ended: {reason}; that is not so", &container[..12]));
             }
