@@ -46,7 +46,7 @@ impl Probe {
             self.observe(Observation::Unvouched(id.clone(), Reason::Stopped));
         }
         let listed = self.trackers.get(id).map(|t| t.facts.listed.clone());
-        if listed.is_some_and(|l| !self.watches(&l)) {
+        if listed.is_some_and(|l| self.lets_go(&l)) {
             return self.remove(id, Reason::Unwatched);
         }
         self.observe_state(id);

@@ -195,7 +195,7 @@ impl Probe {
             listed.exit_code = exit_code;
         }
         let listed = listed.clone();
-        if !self.watches(&listed) {
+        if self.lets_go(&listed) {
             return self.remove(id, Reason::Unwatched);
         }
         if was.is_running() != is.is_running() || starts {

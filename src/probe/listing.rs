@@ -30,6 +30,7 @@ impl Probe {
             Err(error) => return self.fail(error, true, now),
         };
         self.recover(now);
+        self.list.judges = false;
         if let Some(cycle) = &mut self.cycle {
             cycle.listed = Some(now);
         }
@@ -54,9 +55,14 @@ impl Probe {
     }
 
     /// Whether the filters and settings let it be watched.
-    pub(super) fn watches(&self, listed: &Listed) -> bool {
+    fn watches(&self, listed: &Listed) -> bool {
         (self.settings.stopped || listed.state.is_running() || listed.state == State::Unknown)
             && (self.settings.admits)(listed)
+    }
+
+    /// Whether the filters do not let a container go on being watched as it is now.
+    pub(super) fn lets_go(&self, listed: &Listed) -> bool {
+        !self.list.judges && !self.watches(listed)
     }
 
     /// Those to watch. Over the cap, those that are watched stay, and new ones come in the order of their ids, so that

@@ -93,3 +93,8 @@ fn what_happened_while_the_engine_was_away_is_inspected() {
 fn what_happened_before_a_lost_stream_was_open_again_is_inspected() {
     check(1, &[Pass(1), Do(0, Restart), Events(Stream::Breaks)]);
 }
+
+#[test]
+fn a_filter_by_a_label_that_was_not_read_before_waits_for_it() {
+    check(2, &[Pass(10), Reload(Choice { filter: 2, ..Choice::default() }), Pass(10)]);
+}
