@@ -2,6 +2,7 @@
 
 use super::core::{Probe, is_of};
 use super::schedule::Kind;
+use super::tracker::TRIES;
 use super::{Failing, Feature, Happening, Question};
 use crate::model::batch::Reason;
 use crate::model::container::{ContainerId, Details};
@@ -9,9 +10,6 @@ use crate::model::engine::{Answer, EngineError};
 use crate::model::observation::{CounterGroup, Observation, Usage};
 use crate::model::sample::Sample;
 use crate::model::time::Now;
-
-/// After so many failed inspects in a row numbers are published without what inspect tells.
-const TRIES: u32 = 2;
 
 impl Probe {
     pub(super) fn inspected(&mut self, question: &Question, answer: Answer<Details>, now: Now) {
@@ -148,8 +146,7 @@ impl Probe {
     /// Publishes numbers that wait, once inspect has told or was given up.
     fn settle(&mut self, id: &ContainerId, now: Now) {
         let Some(tracker) = self.trackers.get_mut(id) else { return };
-        let waits = !tracker.described && tracker.inspect_failures < TRIES && !self.inspect_forbidden;
-        if waits || !tracker.is_running() {
+        if tracker.waits_for_inspect(self.inspect_forbidden) || !tracker.is_running() {
             return;
         }
         let Some((sample, at)) = tracker.pending.take() else { return };

@@ -129,7 +129,7 @@ impl Probe {
             Input::Inspected(question, answer) => self.inspected(&question, answer, now),
             Input::Sampled(question, answer) => self.sampled(&question, answer, now),
             Input::EventsOpened(answer) => self.events_opened(answer, now),
-            Input::Event(event) => self.event(event),
+            Input::Event(event) => self.event(event, now),
             Input::EventsLost(error) => self.events_lost(error, now),
             Input::Settings(settings) => self.change_settings(settings, now),
         }

@@ -98,3 +98,9 @@ fn what_happened_before_a_lost_stream_was_open_again_is_inspected() {
 fn a_filter_by_a_label_that_was_not_read_before_waits_for_it() {
     check(2, &[Pass(10), Reload(Choice { filter: 2, ..Choice::default() }), Pass(10)]);
 }
+
+#[test]
+fn kills_are_counted_once_the_start_of_the_run_is_known() {
+    let steps = [Pass(1500), Do(0, OutOfMemory { fatal: true }), Pass(20), Do(0, Start), Do(0, OutOfMemory { fatal: true })];
+    check_with(Choice::default(), 1, &[Delay(3, Moment::Late)], &steps);
+}
