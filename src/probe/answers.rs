@@ -1,5 +1,7 @@
 //! What the answers about one container change.
 
+use std::time::Duration;
+
 use super::core::{Probe, is_of};
 use super::schedule::Kind;
 use super::tracker::TRIES;
@@ -10,6 +12,9 @@ use crate::model::engine::{Answer, EngineError};
 use crate::model::observation::{CounterGroup, Observation, Usage};
 use crate::model::sample::Sample;
 use crate::model::time::Now;
+
+/// Where inspect hangs, lists ask for it no sooner than after this.
+const REST: Duration = Duration::from_secs(30);
 
 impl Probe {
     pub(super) fn inspected(&mut self, question: &Question, answer: Answer<Details>, now: Now) {
@@ -27,7 +32,7 @@ impl Probe {
         }
         match answer {
             Ok(details) => self.described(id, details, now),
-            Err(error) => self.not_described(id, error),
+            Err(error) => self.not_described(id, error, now),
         }
         self.settle(id, now);
     }
@@ -53,13 +58,14 @@ impl Probe {
         }
     }
 
-    fn not_described(&mut self, id: &ContainerId, error: EngineError) {
+    fn not_described(&mut self, id: &ContainerId, error: EngineError, now: Now) {
         if error.is_forbidden() {
             return self.forbid_inspect(error);
         }
         let Some(tracker) = self.trackers.get_mut(id) else { return };
-        // One that hangs is not waited for twice.
+        // One that hangs is not waited for twice, and not asked again with every list.
         let hangs = matches!(error, EngineError::Timeout { .. });
+        tracker.inspect_after = if hangs { now.mono + REST } else { now.mono };
         tracker.inspect_failures = tracker.inspect_failures.saturating_add(if hangs { TRIES } else { 1 });
         tracker.described |= tracker.inspect_failures >= TRIES;
         let name = tracker.facts.listed.display_name();

@@ -138,7 +138,7 @@ impl Probe {
         let Some(tracker) = self.trackers.get_mut(&id) else { return };
         tracker.up = up_for.map(|up| (up, now.mono));
         let undescribed = !tracker.described || tracker.inspect_failures > 0 || tracker.facts.details.is_none();
-        if undescribed && !self.inspect_forbidden && tracker.inspect.is_idle() {
+        if undescribed && tracker.inspect.is_idle() && tracker.inspect_after <= now.mono {
             self.want_inspect(&id);
         }
         self.show(&id, sample_all || changed);

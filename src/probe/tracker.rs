@@ -72,6 +72,8 @@ pub(super) struct Tracker {
     pub(super) described: bool,
     /// Inspects that failed in a row.
     pub(super) inspect_failures: u32,
+    /// Lists have it inspected from then on only: it hung.
+    pub(super) inspect_after: Monotonic,
     /// Numbers that wait for inspect.
     pub(super) pending: Option<(Sample, Now)>,
     pub(super) counters: Counters,
@@ -118,6 +120,7 @@ impl Tracker {
             sample: Ask::default(),
             described: false,
             inspect_failures: 0,
+            inspect_after: Monotonic::default(),
             pending: None,
             counters: Counters::default(),
             doubted: false,

@@ -58,6 +58,8 @@ pub(crate) struct Container {
     pub(crate) state: State,
     pub(crate) created: u64,
     pub(crate) started_at: Option<u64>,
+    /// All starts, and when it was created.
+    pub(crate) starts: Vec<u64>,
     run_since: u64,
     pub(crate) restarts: i64,
     pub(crate) exit_code: i64,
@@ -155,6 +157,7 @@ impl Engine {
             state: State::Created,
             created: self.wall(now),
             started_at: None,
+            starts: vec![self.wall(now)],
             run_since: now,
             restarts: 0,
             exit_code: 0,
@@ -241,6 +244,7 @@ impl Container {
         self.state = State::Running;
         self.run_since = now;
         self.started_at = Some(wall);
+        self.starts.push(wall);
         self.kills = 0;
         self.exit_code = 0;
         self.health = self.health.map(|_| Health::Starting);
