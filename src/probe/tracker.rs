@@ -41,9 +41,12 @@ impl Ask {
         self.wanted = false;
     }
 
-    /// It came to the front of the queue. Returns whether to ask it.
+    /// It came to the front of the queue. Returns whether to ask it: an entry may be left over from when the container was
+    /// watched before.
     pub(super) fn begin(&mut self) -> bool {
-        self.queued = false;
+        if !std::mem::take(&mut self.queued) {
+            return false;
+        }
         self.out = std::mem::take(&mut self.wanted);
         self.out
     }

@@ -64,6 +64,7 @@ pub(crate) struct Container {
     pub(crate) restarts: i64,
     pub(crate) exit_code: i64,
     pub(crate) kills: i64,
+    pub(crate) ever_killed: bool,
     pub(crate) health: Option<Health>,
     pub(crate) memory_limit: Option<i64>,
     pub(crate) cpu_limit: Option<f64>,
@@ -162,6 +163,7 @@ impl Engine {
             restarts: 0,
             exit_code: 0,
             kills: 0,
+            ever_killed: false,
             health: (self.made % 2 == 1).then_some(Health::Starting),
             memory_limit: (self.made % 3 == 1).then_some(128 * MIB),
             cpu_limit: (self.made % 3 == 2).then_some(1.5),
@@ -287,6 +289,7 @@ impl Container {
             }
             Change::OutOfMemory { fatal } if running => {
                 self.kills += 1;
+                self.ever_killed = true;
                 let die = fatal.then(|| self.stop(State::Exited, 137));
                 [Action::Oom].into_iter().chain(die).collect()
             }

@@ -92,6 +92,7 @@ fn what_happened_while_the_engine_was_away_is_inspected() {
 #[test]
 fn what_happened_before_a_lost_stream_was_open_again_is_inspected() {
     check(1, &[Pass(1), Do(0, Restart), Events(Stream::Breaks)]);
+    check(1, &[Pass(1), Do(0, Restart), Events(Stream::Forbidden)]);
 }
 
 #[test]

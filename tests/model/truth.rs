@@ -248,9 +248,10 @@ fn state_series(q: &Question<'_>, c: &Container, out: &mut List) {
     let restarts = if vague { Worth::Any } else { Worth::Int(c.restarts) };
     out.add("container.restarts", (C, "{restarts}"), &[], restarts, vague);
     // Kills before the events were there are one to inspect.
-    let kills = if vague { Worth::Any } else { Worth::Between(1, c.kills.max(1)) };
-    if c.kills > 0 || vague {
-        out.add("container.memory.oom_kill.count", (C, "{event}"), &[], kills, vague);
+    let kills = if vague || c.kills == 0 { Worth::Any } else { Worth::Between(1, i64::MAX) };
+    // Late news of kills of the run before cannot be told from those of this one.
+    if c.ever_killed || vague {
+        out.add("container.memory.oom_kill.count", (C, "{event}"), &[], kills, vague || c.kills == 0);
     }
 }
 

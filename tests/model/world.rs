@@ -124,6 +124,7 @@ struct World {
     retry: Option<(u64, u64)>,
     introduced: bool,
     blind: bool,
+    inspect_hung: bool,
     last_list: Option<u64>,
     refuse: bool,
     refused: Vec<(u64, Vec<(Arc<Resource>, Point)>)>,
@@ -207,6 +208,7 @@ impl World {
             retry: None,
             introduced: false,
             blind: false,
+            inspect_hung: false,
             last_list: None,
             refuse: false,
             refused: Vec::new(),
@@ -235,10 +237,9 @@ impl World {
         self.calm_down();
         self.compare("all is quiet");
         if self.collector.wrong.is_empty() {
-            let hung = self.engine.containers.iter().any(|c| c.inspect == Call::Hangs);
             self.engine.heal();
             // Where inspect hung, it is not asked again at once.
-            self.pass(if hung { 30 * SECOND } else { 0 });
+            self.pass(if self.inspect_hung { 30 * SECOND } else { 0 });
             self.calm_down();
             self.compare("all is healed");
         }
@@ -594,6 +595,7 @@ impl World {
             Input::Listed(Err(_)) => self.failed(),
             Input::Inspected(question, answer) => {
                 self.blind |= matches!(answer, Err(e) if e.is_forbidden());
+                self.inspect_hung |= matches!(answer, Err(EngineError::Timeout { .. }));
                 let now = self.now;
                 let c = self.engine.find(&question.id)?;
                 c.described = answer.as_ref().ok().map(|_| now);
@@ -647,9 +649,8 @@ impl World {
     fn apply(&mut self, input: Input) {
         let effects = self.pipeline.apply(input, self.moment());
         self.perform(effects);
-        if let Some((_, retract_at)) = self.failing
-            && self.now >= retract_at
-            && (self.choice.grace == 0 || self.now > retract_at + DELAY)
+        if let Some((since, retract_at)) = self.failing
+            && self.now >= retract_at + if retract_at == since { 0 } else { DELAY + 1 }
             && self.collector.live_of_containers > 0
         {
             self.wrong("the engine fails beyond the grace, and series of its containers are live".to_owned());
