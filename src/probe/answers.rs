@@ -41,6 +41,7 @@ impl Probe {
         let Some(tracker) = self.trackers.get_mut(id) else { return };
         let (was, name) = (tracker.state(), tracker.facts.listed.name.clone());
         tracker.describe(details, now.wall);
+        tracker.described_at = now.mono;
         let is = tracker.state();
         let renamed = tracker.facts.listed.name != name;
         if was.is_running() && !is.is_running() {

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
-use dockpulse::model::container::State;
+use dockpulse::model::container::{Health, State};
 use dockpulse::model::series::{AttributeValue, Kind, Resource, Value};
 
 use crate::collector::{Collector, Series};
@@ -236,11 +236,11 @@ fn state_series(q: &Question<'_>, c: &Container, out: &mut List) {
     let vague = vague(q, c);
     let one = Worth::Int(1);
     out.put("container.status.state", (U, "{container}"), &[("container.status.state", c.state.as_str())], one.clone());
-    if let Some(health) = c.health.filter(|_| c.is_running()) {
-        // The list's words do not tell it of a paused container.
-        let optional = vague && c.state == State::Paused;
+    // The list's words do not tell it of a paused container: there it is the last that was known, if any.
+    let guessed = vague && c.state == State::Paused;
+    for health in Health::ALL.into_iter().filter(|h| c.is_running() && (c.health == Some(*h) || guessed)) {
         let attributes = [("container.status.health", health.as_str())];
-        out.add("container.status.health", (U, "{container}"), &attributes, one, optional);
+        out.add("container.status.health", (U, "{container}"), &attributes, one.clone(), guessed);
     }
     if c.state == State::Exited {
         out.put("container.status.exit_code", (G, "1"), &[], Worth::Int(c.exit_code));
