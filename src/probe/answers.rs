@@ -167,7 +167,7 @@ impl Probe {
             tracker.start_over(fallen);
         }
         tracker.freeze_start(now.wall);
-        let previous = tracker.counters.previous();
+        let previous = tracker.counters.previous(&sample);
         tracker.counters.remember(&sample, at);
         let since = tracker.counters.since().to_vec();
         let name = tracker.facts.listed.display_name();

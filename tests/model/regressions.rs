@@ -113,3 +113,10 @@ fn a_filter_judges_by_a_name_that_an_event_told_after_the_list_was_asked() {
     check_with(settings, 1, &early, &[Pass(2015), Do(0, Rename(6)), Pass(500), Do(0, Rename(0)), Pass(500)]);
     check_with(settings, 1, &early, &[Run(0), Pass(2900), Do(1, Rename(6)), Pass(105), Do(1, Rename(0)), Pass(500)]);
 }
+
+#[test]
+fn one_sample_given_twice_is_worth_the_same_rate_twice() {
+    let settings = Choice { slower: 16, ..Choice::default() };
+    check_with(settings, 1, &[], &[Pass(2602)]);
+    check_with(settings, 1, &[], &[Pass(10), Trigger, Trigger, Pass(2)]);
+}
