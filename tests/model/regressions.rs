@@ -120,3 +120,9 @@ fn one_sample_given_twice_is_worth_the_same_rate_twice() {
     check_with(settings, 1, &[], &[Pass(2602)]);
     check_with(settings, 1, &[], &[Pass(10), Trigger, Trigger, Pass(2)]);
 }
+
+#[test]
+fn a_container_whose_inspect_hung_once_is_inspected_after_a_reload() {
+    let hung = [Inspect(0, Call::Hangs), Pass(2000), Do(0, Exit(0)), Inspect(0, Call::Works), Pass(2000)];
+    check(1, &[&hung[..], &[Reload(Choice { attributes: 4, ..Choice::default() })]].concat());
+}

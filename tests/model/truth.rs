@@ -55,6 +55,8 @@ pub(crate) struct Question<'a> {
     pub(crate) last_list: Option<u64>,
     /// Whether inspect was forbidden once: it is never asked again.
     pub(crate) blind: bool,
+    /// Whether containers whose inspect hung have been asked again.
+    pub(crate) rested: bool,
     /// Whether no clock was ever set.
     pub(crate) clocks_run_true: bool,
 }
@@ -133,7 +135,7 @@ pub(crate) fn admits(choice: Choice, c: &Container) -> bool {
 
 /// Whether what inspect tells cannot be known to be right.
 fn vague(q: &Question<'_>, c: &Container) -> bool {
-    q.blind || c.inspect != Call::Works || c.unseen.is_some()
+    q.blind || c.inspect != Call::Works || c.unseen.is_some() || c.inspect_failed && !q.rested
 }
 
 fn check_owner(who: &str, expected: &Expectations, series: &[&Series], wrong: &mut Vec<String>) {
@@ -257,7 +259,8 @@ fn state_series(q: &Question<'_>, c: &Container, out: &mut List) {
 
 /// What inspect tells.
 fn limits(q: &Question<'_>, c: &Container, n: &Numbers, out: &mut List) {
-    let vague = vague(q, c);
+    // What inspect tells of limits is published with the next numbers.
+    let vague = vague(q, c) || c.described.is_some_and(|at| n.taken < at);
     let worth = |exact: Worth| if vague { Worth::Any } else { exact };
     if let Some(limit) = c.cpu_limit.or(vague.then_some(0.0)) {
         out.add("container.cpu.limit", (G, "{cpu}"), &[], worth(Worth::Double(limit)), vague);
