@@ -765,7 +765,7 @@ impl World {
             Reason::Stopped => c.ever_stopped,
             Reason::SampleFailed => c.ever_failed || c.ever_stopped,
             Reason::EngineDown => self.ever_failed,
-            Reason::IdentityChanged => c.may_change_identity || c.inspect_failed || !self.choices.is_empty() || self.ever_anonymous,
+            Reason::IdentityChanged => c.may_change_identity || c.inspect_failed || self.blind || !self.choices.is_empty() || self.ever_anonymous,
             Reason::Unwatched => {
                 let before = self.choices.iter().filter(|(until, _)| *until + DELAY >= self.now).map(|(_, choice)| *choice);
                 let mut choices = before.chain([self.choice]);
