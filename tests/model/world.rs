@@ -256,7 +256,7 @@ impl World {
 
     fn note(&mut self, what: &str) {
         let dull = |word: &&str| what.starts_with(*word);
-        let dull = self.calm && ["ask", "answer, of", "commit"].iter().any(dull) && !what.contains("[\"");
+        let dull = self.calm && ["ask", "answer, of", "commit", "ContainerFailed"].iter().any(dull) && !what.contains("[\"");
         if self.trace && (!dull || what.contains("inspect")) {
             self.log.push(format!("{:10.3} ms  {what}", self.now as f64 / 1e6));
         }
@@ -732,8 +732,14 @@ impl World {
         mode == Call::Hangs
     }
 
+    fn may_forget(&self) -> bool {
+        let lets_go = |choice: &Choice| choice.filter > 0 || choice.max > 0 || choice.no_stopped;
+        self.ever_failed && (lets_go(&self.choice) || self.choices.iter().any(|(_, choice)| lets_go(choice)))
+    }
+
     fn commit(&mut self, commit: &dockpulse::ledger::Commit) {
         let refuse = self.refuse && commit.batch.retractions() > 0;
+        self.collector.may_forget = self.may_forget();
         let told = self.collector.take(commit, refuse);
         if self.trace {
             let (points, ends) = (commit.batch.points(), commit.batch.retractions());
