@@ -280,12 +280,16 @@ impl Tracker {
         }
     }
 
-    /// Whether these numbers were taken before the run began, so that they are an earlier run's. Said once a run: with
-    /// the engine's clock set back, all are.
+    /// Whether these numbers were taken before the run began, so that they are an earlier run's, and with them those that
+    /// are on their way. Said once a run: with the engine's clock set back, all are.
     pub(super) fn doubts(&mut self, sample: &Sample) -> bool {
         let started = self.facts.details.as_ref().and_then(|d| d.started_at);
         let early = sample.read.zip(started).is_some_and(|(read, started)| read <= started);
-        early && !std::mem::replace(&mut self.doubted, true)
+        let doubts = early && !std::mem::replace(&mut self.doubted, true);
+        if doubts && self.sample.is_out() {
+            self.epoch = self.epoch.wrapping_add(1);
+        }
+        doubts
     }
 
     /// Nobody told when the run began. If an earlier one was seen, it was not long before now.
