@@ -1,0 +1,21 @@
+//! A collector of one's own: takes OTLP in, keeps what a store would believe, shows it, checks it.
+//!
+//! Read [`belief`] first, which is pure; then [`identity`] and [`rules`].
+
+pub mod belief;
+pub mod expect;
+mod grpc;
+mod http;
+pub mod identity;
+pub mod json;
+#[cfg(test)]
+pub(crate) mod made;
+mod points;
+pub mod rules;
+mod run;
+pub mod server;
+pub mod table;
+pub mod text;
+
+pub use points::Value;
+pub use run::{Format, Outcome, SinkError, SinkOptions, run};
