@@ -3,10 +3,11 @@
 use std::time::Duration;
 
 use hyper_util::client::legacy::connect::HttpConnector;
-use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::signal::unix::Signal;
 use tokio::sync::watch;
 
 use super::engines::{Running, Way, watched, worker};
+use super::signals::{End, hangup};
 use super::{AppError, settings, unsupported};
 use crate::config::{Errors, Loaded, Settings};
 use crate::export::Unsent;
@@ -28,7 +29,7 @@ pub async fn run(
     telemetry: Telemetry,
     reload: Reload,
 ) -> Result<(), AppError> {
-    let mut signals = Signals::new()?;
+    let (mut end, mut hangup) = (End::new()?, hangup()?);
     let export = settings::export(&settings)?;
     let watched = watched(&settings, &agent_host)?;
     telemetry.send_to(&settings::own(&settings, &export, &agent_host), HttpConnector::new())?;
@@ -41,7 +42,7 @@ pub async fn run(
     let mut agent = Agent { settings, agent_host, telemetry, running, reload };
     let timeout = tokio::select! {
         _ = &mut delivering => agent.settings.shutdown.timeout,
-        timeout = agent.serve(&mut signals) => timeout,
+        timeout = agent.serve(&mut end, &mut hangup) => timeout,
     };
     let deadline = clock.now().mono + timeout;
     let Agent { settings, telemetry, running, .. } = agent;
@@ -52,7 +53,7 @@ pub async fn run(
     };
     let unsent = tokio::select! {
         unsent = ended => unsent,
-        () = end(&mut signals.terminate, &mut signals.interrupt) => {
+        () = end.asked() => {
             telemetry.record(&Event::SecondSignal);
             return Err(AppError::Aborted);
         }
@@ -93,15 +94,15 @@ struct Agent {
 
 impl Agent {
     /// Serves signals until one asks to end; returns how long that may take.
-    async fn serve(&mut self, signals: &mut Signals) -> Duration {
+    async fn serve(&mut self, end: &mut End, hangup: &mut Signal) -> Duration {
         loop {
             tokio::select! {
-                () = end(&mut signals.terminate, &mut signals.interrupt) => {
+                () = end.asked() => {
                     let within = self.settings.shutdown.timeout;
                     self.telemetry.record(&Event::ShuttingDown { within });
                     return within;
                 }
-                _ = signals.hangup.recv() => self.reload(),
+                _ = hangup.recv() => self.reload(),
             }
         }
     }
@@ -155,30 +156,5 @@ impl Agent {
             ("shutdown", old.shutdown != new.shutdown),
         ];
         keys.into_iter().filter(|(_, differs)| *differs).map(|(key, _)| key.to_owned()).collect()
-    }
-}
-
-/// The signals that the agent heeds.
-struct Signals {
-    terminate: Signal,
-    interrupt: Signal,
-    hangup: Signal,
-}
-
-impl Signals {
-    fn new() -> Result<Self, AppError> {
-        Ok(Self {
-            terminate: signal(SignalKind::terminate())?,
-            interrupt: signal(SignalKind::interrupt())?,
-            hangup: signal(SignalKind::hangup())?,
-        })
-    }
-}
-
-/// Waits for SIGTERM or SIGINT.
-async fn end(terminate: &mut Signal, interrupt: &mut Signal) {
-    tokio::select! {
-        _ = terminate.recv() => {}
-        _ = interrupt.recv() => {}
     }
 }

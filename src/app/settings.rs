@@ -149,3 +149,10 @@ pub(super) fn own(settings: &Settings, export: &export::Settings, agent_host: &s
         span_delay: None,
     }
 }
+
+/// Nothing of the agent's own is sent.
+pub(super) fn without_own_telemetry(settings: &mut Settings) {
+    settings.telemetry.metrics = false;
+    settings.telemetry.traces = false;
+    settings.telemetry.logs = false;
+}
