@@ -37,15 +37,16 @@ impl Probe {
     fn described(&mut self, id: &ContainerId, details: Details) {
         let Some(tracker) = self.trackers.get_mut(id) else { return };
         let (was, name) = (tracker.state(), tracker.facts.listed.name.clone());
+        let is = details.state.unwrap_or(was);
+        if !was.is_running() && is.is_running() {
+            tracker.begin_run();
+        }
         tracker.describe(details);
-        let is = tracker.state();
         let renamed = tracker.facts.listed.name != name;
         if was.is_running() && !is.is_running() {
             tracker.disturb();
             tracker.described = true;
             self.observe(Observation::Unvouched(id.clone(), Reason::Stopped));
-        } else if !was.is_running() && is.is_running() {
-            tracker.begin_run();
         }
         let listed = self.trackers.get(id).map(|t| t.facts.listed.clone());
         if listed.is_some_and(|l| !self.watches(&l)) {
