@@ -401,3 +401,20 @@ async fn sends_one_probe_by_the_environment() {
     telemetry.record_probe(&probe());
     tokio::time::sleep(Duration::from_secs(20)).await;
 }
+#[tokio::test]
+async fn a_trace_has_bounds_however_much_fails() {
+    let receiver = Receiver::grpc().await;
+    let telemetry = Telemetry::silent();
+    telemetry.send_to(&setup(receiver.address, Protocol::Grpc), HttpConnector::new()).expect("it starts");
+    let failure =
+        ProbeFailure { container: "é".repeat(5000).into(), failure: Failure::Decode, text: "é".repeat(5000).into() };
+    telemetry.record_probe(&ProbeReport { failures: vec![failure; 1000], ..probe() });
+    receiver.wait_for("the spans", |r| r.spans().len() == 5).await;
+    let spans = receiver.spans();
+    let events = &span(&spans, "sample").events;
+    assert_eq!(events.len(), ProbeReport::MOST_FAILURES);
+    let length = |value: &Value| if let Value::StringValue(text) = value { text.len() } else { 0 };
+    let lengths =
+        events.iter().flat_map(|e| &e.attributes).filter_map(|kv| kv.value.as_ref()?.value.as_ref()).map(length);
+    assert_eq!(lengths.max(), Some(512));
+}
