@@ -205,6 +205,17 @@ mod tests {
     }
 
     #[test]
+    fn a_container_whose_failure_was_held_back_has_no_recovery_to_say() {
+        let mut voice = Voice::default();
+        aloud(&mut voice, (0..1000).map(|i| (0, container_failed(i))));
+        let recovered = |i| {
+            let Event::ContainerFailed { engine, container, .. } = container_failed(i) else { unreachable!() };
+            (1, Event::ContainerRecovered { engine, container })
+        };
+        assert_eq!(aloud(&mut voice, (0..1000).map(recovered)), 20);
+    }
+
+    #[test]
     fn an_engine_that_comes_and_goes_all_the_time_does_not_flood_the_log() {
         let mut voice = Voice::default();
         let engine = || Text::from("local");

@@ -12,6 +12,7 @@ use dockpulse::model::container::ContainerId;
 use dockpulse::model::engine::EngineError;
 use dockpulse::model::time::{Clock, Monotonic, Now, UnixNanos};
 use dockpulse::telemetry::event::{DropReason, EngineCall, Failure, Named};
+use dockpulse::telemetry::log::{self, Format, Level};
 use dockpulse::telemetry::{
     Event, ExportSpan, Identity, Outcome, Phase, ProbeFailure, ProbeReport, Protocol, Setup, Target, Telemetry,
 };
@@ -37,6 +38,7 @@ fn setup(address: SocketAddr, protocol: Protocol) -> Setup {
     Setup {
         metrics: true,
         traces: true,
+        logs: None,
         target: Target { protocol, endpoint, headers, timeout: Duration::from_secs(5), gzip: false },
         identity: Identity { instance_id: "agent-1".into(), host_name: Some("host-1".into()), ..Identity::default() },
         metric_interval: Some(Duration::from_millis(50)),
@@ -354,7 +356,7 @@ async fn a_dead_collector_and_its_recovery_are_events() {
         telemetry.record_probe(&probe());
         receiver.wait_for("failures", |_| events("own_telemetry_failed") >= 2).await;
         receiver.answer_with(200);
-        receiver.wait_for("recovery", |_| events("own_telemetry_recovered") >= 2).await;
+        receiver.wait_for("recovery", |_| events("own_telemetry_recovered") >= 1).await;
         telemetry.shutdown(Duration::from_secs(5)).await;
     }
 }
@@ -373,7 +375,7 @@ async fn the_environment_sets_the_intervals_and_nothing_else() {
         .env("OTEL_EXPORTER_OTLP_COMPRESSION", "zstd")
         .env("OTEL_EXPORTER_OTLP_ENDPOINT", "http://127.0.0.1:1")
         .env("OTEL_SERVICE_NAME", "other")
-        .env("OTEL_RESOURCE_ATTRIBUTES", "service.instance.id=other")
+        .env("OTEL_RESOURCE_ATTRIBUTES", "service.instance.id=other,only.there=1")
         .spawn()
         .expect("it starts");
     receiver.wait_for("spans", |r| r.span_names().contains("probe")).await;
@@ -387,6 +389,7 @@ async fn the_environment_sets_the_intervals_and_nothing_else() {
     for resource in receiver.resources() {
         assert_eq!(attribute(&resource.attributes, "service.name"), text("dockpulse").value.as_ref());
         assert_eq!(attribute(&resource.attributes, "service.instance.id"), text("agent-1").value.as_ref());
+        assert_eq!(attribute(&resource.attributes, "only.there"), None);
     }
 }
 
@@ -417,4 +420,35 @@ async fn a_trace_has_bounds_however_much_fails() {
     let lengths =
         events.iter().flat_map(|e| &e.attributes).filter_map(|kv| kv.value.as_ref()?.value.as_ref()).map(length);
     assert_eq!(lengths.max(), Some(512));
+}
+
+#[tokio::test]
+async fn the_log_can_be_sent_too() {
+    for protocol in [Protocol::Grpc, Protocol::Http] {
+        let receiver = if protocol == Protocol::Grpc { Receiver::grpc().await } else { Receiver::http().await };
+        let clock = Clock::start();
+        let (log, subscriber) =
+            log::with_writer(Level::INFO, Format::Text, false, clock, std::io::sink()).expect("it starts");
+        let _here = tracing::subscriber::set_default(subscriber);
+        let telemetry = Telemetry::silent();
+        let setup = Setup { metrics: false, traces: false, logs: Some(log), ..setup(receiver.address, protocol) };
+        telemetry.record(&Event::SecondSignal);
+        telemetry.send_to(&setup, HttpConnector::new()).expect("it starts");
+        let (id, engine) = (ContainerId::try_new(&"ab".repeat(32)).expect("an id"), "local".into());
+        let error = EngineError::Timeout { path: "/containers/{id}/stats", after: Duration::from_secs(10) };
+        let container = Named { name: "web\x1b[2J".into(), id };
+        telemetry.record(&Event::ContainerFailed { engine, container, failure: Failure::Timeout, error });
+        telemetry.shutdown(Duration::from_secs(5)).await;
+        telemetry.record(&Event::Stopped { unsent: 0 });
+        let records = receiver.records();
+        let [record] = &records[..] else { panic!("one record, not what came before and after: {records:?}") };
+        assert_eq!((record.severity_number, &*record.severity_text), (13, "WARN"));
+        let Some(Value::StringValue(body)) = record.body.as_ref().and_then(|b| b.value.as_ref()) else {
+            panic!("words")
+        };
+        assert!(body.starts_with("engine local: container web\\u{1b}[2J (abababababab): "), "{body}");
+        assert_eq!(attribute(&record.attributes, "dockpulse.engine.name"), text("local").value.as_ref());
+        assert_eq!(attribute(&record.attributes, "container.id"), text(&"ab".repeat(32)).value.as_ref());
+        assert!(record.time_unix_nano > START - 400 * 86_400 * 1_000_000_000);
+    }
 }
