@@ -5,6 +5,7 @@ mod receiver;
 
 use std::net::SocketAddr;
 use std::process::Command;
+use std::task::{Context, Poll};
 use std::time::Duration;
 
 use dockpulse::model::batch::Reason;
@@ -16,6 +17,7 @@ use dockpulse::telemetry::log::{self, Format, Level};
 use dockpulse::telemetry::{
     Event, ExportSpan, Identity, Outcome, Phase, ProbeFailure, ProbeReport, Protocol, Setup, Target, Telemetry,
 };
+use futures_util::future::BoxFuture;
 use http::{HeaderMap, HeaderValue};
 use hyper_util::client::legacy::connect::HttpConnector;
 use opentelemetry_proto::tonic::common::v1::any_value::Value;
@@ -163,6 +165,40 @@ async fn spans_and_metrics_arrive_over_http() {
     everything_arrives(receiver, setup).await;
 }
 
+/// Stands for a connector with TLS: it has to be asked for `https`, and connects to the receiver.
+#[derive(Clone)]
+struct Secure(HttpConnector);
+
+impl tower_service::Service<http::Uri> for Secure {
+    type Response = <HttpConnector as tower_service::Service<http::Uri>>::Response;
+    type Error = Box<dyn std::error::Error + Send + Sync>;
+    type Future = BoxFuture<'static, Result<Self::Response, Self::Error>>;
+
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Self::Error>> {
+        self.0.poll_ready(cx).map_err(Into::into)
+    }
+
+    fn call(&mut self, uri: http::Uri) -> Self::Future {
+        assert_eq!(uri.scheme_str(), Some("https"));
+        let plain = uri.to_string().replace("https:", "http:").parse().expect("an address");
+        let dialled = self.0.call(plain);
+        Box::pin(async move { dialled.await.map_err(Into::into) })
+    }
+}
+
+#[tokio::test]
+async fn tls_is_left_to_the_connector() {
+    for protocol in [Protocol::Grpc, Protocol::Http] {
+        let receiver = if protocol == Protocol::Grpc { Receiver::grpc().await } else { Receiver::http().await };
+        let mut setup = setup(receiver.address, protocol);
+        setup.target.endpoint = format!("https://{}", receiver.address).parse().expect("an address");
+        let telemetry = Telemetry::silent();
+        telemetry.send_to(&setup, Secure(HttpConnector::new())).expect("it starts");
+        telemetry.record_probe(&probe());
+        receiver.wait_for("the spans", |r| r.span_names().contains("probe")).await;
+    }
+}
+
 #[tokio::test]
 async fn requests_can_be_compressed() {
     for protocol in [Protocol::Grpc, Protocol::Http] {
@@ -194,6 +230,8 @@ async fn a_probe_is_one_trace_with_the_times_at_which_things_happened() {
         let times = (child.start_time_unix_nano, child.end_time_unix_nano);
         assert_eq!(times, (START + from * 1_000_000, START + to * 1_000_000), "{name}");
     }
+    let status = |name| span(&spans, name).status.as_ref().map_or("", |s| s.message.as_str());
+    assert_eq!((status("sample"), status("probe")), ("1 of 3 containers failed", ""));
     let [event] = &span(&spans, "sample").events[..] else { panic!("one failure") };
     assert_eq!(event.name, "failure");
     assert_eq!(attribute(&event.attributes, "container.name"), text("web").value.as_ref());
