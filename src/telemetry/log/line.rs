@@ -18,7 +18,7 @@ use super::tap::{Record, Tap};
 const MOST_VALUE: usize = 4096;
 /// The most fields of one line; ours have five.
 const MOST_FIELDS: usize = 16;
-/// What the words of an event name already; only JSON shows these fields.
+/// What the words of an [`crate::telemetry::Event`] name already; only JSON shows these fields of it.
 const IN_THE_WORDS: [&str; 4] = ["event", "engine", "container", "container_id"];
 /// Keys that a line of JSON has in any case.
 const RESERVED: [&str; 3] = ["time", "level", "message"];
@@ -184,7 +184,8 @@ fn text(time: &str, level: Level, ansi: bool, found: &Found) -> Result<String, f
     } else {
         write!(line, "{time} {level:>5} {}", found.message)?;
     }
-    for (name, value) in found.fields.iter().filter(|(name, _)| !IN_THE_WORDS.contains(name)) {
+    let is_event = found.fields.iter().any(|(name, _)| *name == "event");
+    for (name, value) in found.fields.iter().filter(|(name, _)| !(is_event && IN_THE_WORDS.contains(name))) {
         if value.contains([' ', '"', '=']) || value.is_empty() {
             write!(line, " {name}=\"{}\"", value.replace('"', "\\\""))?;
         } else {

@@ -152,11 +152,14 @@ mod tests {
     #[test]
     fn a_line_is_time_level_words_and_what_the_words_do_not_say() {
         let text = written(Level::INFO, Format::Text, |_| {
-            tracing::warn!(target: "dockpulse", event = "x", n = 3, of = "a b", to = "c", ok = true, "two {}", "words");
+            tracing::warn!(target: "dockpulse", event = "x", engine = "e", n = 3, of = "a b", to = "c", ok = true, "two {}", "words");
+            tracing::info!(target: "dockpulse", engine = "e", "no event");
         });
         let (time, rest) = text.split_once(' ').expect("a time");
         assert!(time.parse::<jiff::Timestamp>().is_ok() && time.len() == "2026-11-22T02:45:23.741Z".len(), "{time}");
-        assert_eq!(rest, " WARN two words n=3 of=\"a b\" to=c ok=true\n");
+        let (first, second) = rest.split_once('\n').expect("two lines");
+        assert_eq!(first, " WARN two words n=3 of=\"a b\" to=c ok=true");
+        assert!(second.ends_with("  INFO no event engine=e\n"), "{second}");
     }
 
     #[test]
