@@ -126,6 +126,8 @@ pub enum Signal {
     Metrics,
     /// Its traces.
     Traces,
+    /// Its logs.
+    Logs,
 }
 
 impl Signal {
@@ -134,6 +136,7 @@ impl Signal {
         match self {
             Self::Metrics => "metrics",
             Self::Traces => "traces",
+            Self::Logs => "logs",
         }
     }
 }
