@@ -445,3 +445,6 @@ fn count_points(message: &ResourceMetrics) -> u64 {
     let metrics = message.scope_metrics.iter().flat_map(|s| &s.metrics);
     metrics.map(|metric| points::of(metric).len() as u64).sum()
 }
+
+#[cfg(test)]
+mod tests;

@@ -103,11 +103,22 @@ pub async fn run(
         err: Output { to: err, open: true },
     };
     shower.err.write(&banner(&server)?).await?;
-    let stopped = Notify::new();
+    let (stopped, decided) = (Notify::new(), Notify::new());
     let mut show = std::pin::pin!(shower.run(receiver, clock, options.within, &stopped));
+    let mut serve = std::pin::pin!(server.serve(async {
+        tokio::select! {
+            () = shutdown => {}
+            () = decided.notified() => {}
+        }
+    }));
     tokio::select! {
-        outcome = &mut show => return outcome,
-        () = server.serve(shutdown) => stopped.notify_one(),
+        outcome = &mut show => {
+            // The senders of what decided it still wait for their answers.
+            decided.notify_one();
+            serve.await;
+            return outcome;
+        }
+        () = &mut serve => stopped.notify_one(),
     }
     match tokio::time::timeout(LAST_WORDS, show).await {
         Ok(outcome) => outcome,
@@ -244,3 +255,6 @@ fn report(findings: &[Finding]) -> String {
     }
     out
 }
+
+#[cfg(test)]
+mod tests;

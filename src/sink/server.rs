@@ -263,3 +263,6 @@ fn builder() -> Builder<TokioExecutor> {
         .max_header_list_size(HEAD_BYTES);
     builder
 }
+
+#[cfg(test)]
+mod tests;

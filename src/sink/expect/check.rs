@@ -219,3 +219,6 @@ fn named(resource: &Attributes, id: &SeriesId) -> String {
         None => id.to_string(),
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use super::bound::Bound;
 use super::yaml::{self, Kind, Node};
 use super::{Expectation, Pattern, Want};
+use crate::sink::text::escaped;
 
 /// The largest file that is read.
 const MAX_FILE: u64 = 1 << 20;
@@ -51,7 +52,7 @@ impl fmt::Display for Problems<'_> {
         for (i, Problem { line, key, message }) in self.1.iter().enumerate() {
             write!(f, "{}{}:{line}: ", if i == 0 { "" } else { "\n" }, self.0.display())?;
             let colon = if key.is_empty() { "" } else { ": " };
-            write!(f, "{}{colon}{}", key.escape_debug(), message)?;
+            write!(f, "{}{colon}{}", escaped(key), message)?;
         }
         Ok(())
     }
@@ -111,11 +112,11 @@ impl Reader {
         if let Some(pairs) = root.and_then(|node| self.map(node, "")) {
             for (key, value) in pairs {
                 if self.known(key, "", &["expect"]).is_some() {
-                    list = Some(value);
+                    list = Some((key.line, value));
                 }
             }
         }
-        let Some(node) = list else {
+        let Some((line, node)) = list else {
             if self.problems.is_empty() {
                 self.problem(line, "", "there is no `expect:` with a list of expectations");
             }
@@ -128,7 +129,7 @@ impl Reader {
                 .filter_map(|(i, item)| self.expectation(item, &format!("expect[{i}]")))
                 .collect(),
             _ => {
-                self.problem(node.line, "expect", "a list with at least one expectation is wanted");
+                self.problem(line, "expect", "a list with at least one expectation is wanted");
                 Vec::new()
             }
         }
@@ -229,7 +230,7 @@ impl Reader {
         match Pattern::try_new(text) {
             Ok(pattern) => Some(pattern),
             Err(error) => {
-                self.problem(node.line, at, error.to_string().escape_debug().to_string());
+                self.problem(node.line, at, escaped(&error.to_string()));
                 None
             }
         }
@@ -242,7 +243,7 @@ impl Reader {
         };
         let read = read(text);
         if read.is_none() {
-            self.problem(node.line, at, format!("`{}` is not {wanted}", text.escape_debug()));
+            self.problem(node.line, at, format!("`{}` is not {wanted}", escaped(text)));
         }
         read
     }
@@ -257,5 +258,115 @@ fn truth(text: &str) -> Option<bool> {
         "true" => Some(true),
         "false" => Some(false),
         _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What is wrong with `text`, as `LINE key: message`.
+    fn wrong(text: &str) -> Vec<String> {
+        let problems = parse(text).expect_err("the text is wrong");
+        problems.iter().map(|p| format!("{} {}: {}", p.line, p.key, p.message)).collect()
+    }
+
+    fn shown(text: &str) -> Vec<String> {
+        parse(text).expect("the text is right").iter().map(Expectation::to_string).collect()
+    }
+
+    #[test]
+    fn reads_what_the_manual_shows() {
+        let text = r#"
+expect:
+  - { metric: container.cpu.time, resource: { container.name: web }, attributes: { cpu.mode: user }, value: ">= 0", points: 2 }
+  - { metric: container.memory.usage, resource: { container.name: web }, retracted: true }
+  - { metric: "container.*", resource: { container.name: db }, absent: true }    # must not arrive until the others are met
+"#;
+        assert_eq!(
+            shown(text),
+            [
+                "container.cpu.time{cpu.mode=user} of container.name=web: 2 points, value >= 0",
+                "container.memory.usage of container.name=web: retracted",
+                "container.* of container.name=db: absent",
+            ]
+        );
+        let lines: Vec<usize> = parse(text).unwrap().iter().map(|e| e.line).collect();
+        assert_eq!(lines, [3, 4, 5]);
+    }
+
+    #[test]
+    fn numbers_need_no_quotes_and_false_is_as_good_as_nothing() {
+        let text =
+            "expect:\n- metric: a\n  value: 3\n  retracted: false\n  absent: false\n- metric: b\n  value: -0.5\n";
+        assert_eq!(shown(text), ["a: 1 point, value == 3", "b: 1 point, value == -0.5"]);
+    }
+
+    #[test]
+    fn an_unknown_key_is_told_with_its_line_and_the_nearest() {
+        assert_eq!(
+            wrong("expect:\n  - metric: a\n    resorce: { container.name: web }\n  - { metric: b, colour: red }\n"),
+            [
+                "3 expect[0].resorce: unknown key; did you mean `resource`?",
+                "4 expect[1].colour: unknown key; known are metric, resource, attributes, value, points, retracted, absent",
+            ]
+        );
+        assert_eq!(wrong("expects:\n  - metric: a\n"), ["1 expects: unknown key; did you mean `expect`?"]);
+    }
+
+    #[test]
+    fn wrong_values_are_all_told_at_once() {
+        assert_eq!(
+            wrong(
+                "expect:\n- metric: [a]\n  value: '=> 0'\n  points: 0\n- metric: b\n  retracted: yes\n  resource: web\n- metric: 'a['\n"
+            ),
+            [
+                "2 expect[0].metric: a text or a glob is wanted",
+                "3 expect[0].value: `=> 0` is not a comparison such as \">= 0\", or a number",
+                "4 expect[0].points: `0` is not a whole number from 1",
+                "6 expect[1].retracted: `yes` is not true or false",
+                "7 expect[1].resource: `key: value` pairs are wanted",
+                "8 expect[2].metric: error parsing glob 'a[': unclosed character class; missing ']'",
+            ]
+        );
+    }
+
+    #[test]
+    fn what_contradicts_itself_is_told() {
+        let contradiction = "`absent` does not go with `retracted` or `points`: what never comes has neither";
+        for more in ["points: 2", "retracted: true"] {
+            let text = format!("expect:\n- {{ metric: a, absent: true, {more} }}\n");
+            assert_eq!(wrong(&text), [format!("2 expect[0]: {contradiction}")]);
+        }
+        assert_eq!(wrong("expect:\n- { metric: a, metric: b }\n"), ["2 expect[0]: a key comes twice"]);
+        let missing = "`metric` is missing: a name or a glob such as \"container.*\"";
+        assert_eq!(wrong("expect:\n- { points: 2 }\n"), [format!("2 expect[0]: {missing}")]);
+    }
+
+    #[test]
+    fn a_file_without_expectations_is_wrong() {
+        let none = "1 : there is no `expect:` with a list of expectations";
+        assert_eq!(wrong(""), [none]);
+        assert_eq!(wrong("{}"), [none]);
+        for text in ["expect:\n", "expect: []", "expect: web"] {
+            assert_eq!(wrong(text), ["1 expect: a list with at least one expectation is wanted"], "{text}");
+        }
+        assert_eq!(wrong("- a\n"), ["1 : `key: value` pairs are wanted"]);
+        assert_eq!(wrong("expect:\n- web\n"), ["2 expect[0]: `key: value` pairs are wanted"]);
+        assert!(wrong("expect: [")[0].contains("not YAML"));
+    }
+
+    #[test]
+    fn an_error_names_the_file_the_line_and_the_key() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("e.yaml");
+        std::fs::write(&path, "expect:\n- { metric: a, point: 2 }\n- { metric: b, \"\\e[2J\": 2 }\n").unwrap();
+        let told = read(&path).unwrap_err().to_string();
+        let at = path.display();
+        assert!(told.starts_with(&format!("{at}:2: expect[0].point: unknown key; did you mean `points`?\n{at}:3: ")));
+        assert!(!told.contains('\x1b'), "{told}");
+        assert!(matches!(read(&dir.path().join("none.yaml")), Err(FileError::Read { .. })));
+        std::fs::write(&path, " ".repeat(2 << 20)).unwrap();
+        assert!(read(&path).unwrap_err().to_string().contains("larger than 1 MiB"));
     }
 }
