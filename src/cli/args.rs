@@ -51,6 +51,11 @@ Examples:
   dockpulse config check
   dockpulse config check --config dockpulse.yaml";
 
+const PRINT_EXAMPLES: &str = "\
+Examples:
+  dockpulse config print
+  DOCKPULSE_INTERVAL=5s dockpulse config print --config dockpulse.yaml";
+
 /// The command line.
 #[derive(Debug, Parser)]
 #[command(
@@ -99,6 +104,13 @@ pub enum ConfigCommand {
     /// Tell everything that is wrong with the settings, with file, line and key
     #[command(after_help = CHECK_EXAMPLES)]
     Check(SettingsFlags),
+    /// Print the settings that are in effect with the origin of each; secrets are masked
+    #[command(after_help = PRINT_EXAMPLES)]
+    Print(SettingsFlags),
+    /// Print the JSON Schema of the settings file
+    Schema,
+    /// Print the documented settings file with every key and its default
+    Default,
 }
 
 /// Flags of `run`.
