@@ -13,7 +13,7 @@ use std::time::Duration;
 
 pub use demo::{DemoOptions, demo, demo_settings};
 pub use once::once;
-pub use run::run;
+pub use run::{Reload, run};
 pub use settings::{KNOWN_ATTRIBUTES, unsupported};
 pub use signals::End;
 

@@ -13,6 +13,7 @@ use crate::config::{Errors, Loaded, Settings};
 use crate::export::Unsent;
 use crate::model::time::{Clock, Monotonic};
 use crate::pipeline::{Control, Until};
+use crate::telemetry::log::Log;
 use crate::telemetry::{Event, Telemetry};
 
 /// Reads the settings again, for SIGHUP.
@@ -27,12 +28,13 @@ pub async fn run(
     agent_host: String,
     clock: Clock,
     telemetry: Telemetry,
+    log: Log,
     reload: Reload,
 ) -> Result<(), AppError> {
     let (mut end, mut hangup) = (End::new()?, hangup()?);
     let export = settings::export(&settings)?;
     let watched = watched(&settings, &agent_host)?;
-    telemetry.send_to(&settings::own(&settings, &export, &agent_host), HttpConnector::new())?;
+    telemetry.send_to(&settings::own(&settings, &export, &agent_host, log), HttpConnector::new())?;
     let way = Way::new(&settings, clock, telemetry.clone(), None);
     telemetry.record(&started(&settings));
     let running = Running::start(watched, &way, Until::Told);

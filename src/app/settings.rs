@@ -13,6 +13,7 @@ use crate::model::engine::{Source, Wanted};
 use crate::pipeline;
 use crate::probe;
 use crate::telemetry;
+use crate::telemetry::log::Log;
 
 /// The attributes that `attributes.resource` may turn on or off.
 pub const KNOWN_ATTRIBUTES: &[&str] = convert::BUILT_IN;
@@ -123,11 +124,12 @@ pub(super) fn export(settings: &Settings) -> Result<export::Settings, export::Se
 }
 
 /// The agent's own telemetry, the same way as the points.
-pub(super) fn own(settings: &Settings, export: &export::Settings, agent_host: &str) -> telemetry::Setup {
+pub(super) fn own(settings: &Settings, export: &export::Settings, agent_host: &str, log: Log) -> telemetry::Setup {
     let from = &settings.export;
     telemetry::Setup {
         metrics: settings.telemetry.metrics,
         traces: settings.telemetry.traces,
+        logs: settings.telemetry.logs.then_some(log),
         target: telemetry::Target {
             protocol: match from.protocol {
                 config::Protocol::Grpc => telemetry::Protocol::Grpc,

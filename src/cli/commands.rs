@@ -39,18 +39,31 @@ pub fn main() -> Status {
 fn perform(command: Command, out: &mut (dyn Write + Send), err: &mut (dyn Write + Send)) -> io::Result<Status> {
     match command {
         Command::Run(args) => with_settings(args.settings, err, |start| {
-            let Start { loaded, host, clock, telemetry, sources } = start;
+            let Start { loaded, host, clock, telemetry, log, sources } = start;
             let reload = Box::new(move || load(&sources));
-            Box::pin(app::run(loaded.settings, host, clock, telemetry, reload))
+            Box::pin(app::run(loaded.settings, host, clock, telemetry, log, reload))
         }),
         Command::Once(args) => with_settings(args.settings, err, |start| {
             let Start { loaded, host, clock, telemetry, .. } = start;
             Box::pin(app::once(loaded.settings, host, clock, telemetry, args.retract, out))
         }),
-        Command::Config { command: ConfigCommand::Check(flags) } => check(flags, out, err),
+        Command::Config { command } => with_config(command, out, err),
         Command::Completions { shell } => completions(shell, &mut &mut *out).map(|()| Status::Done),
         Command::Demo(args) => demo(args, err),
         Command::Sink(args) => sink(args, err),
+    }
+}
+
+fn with_config(
+    command: ConfigCommand,
+    mut out: &mut (dyn Write + Send),
+    mut err: &mut (dyn Write + Send),
+) -> io::Result<Status> {
+    match command {
+        ConfigCommand::Check(flags) => check(flags, out, err),
+        ConfigCommand::Print(flags) => settings::print(&load(&sources(flags)), &mut out, &mut err),
+        ConfigCommand::Schema => settings::schema(&mut out),
+        ConfigCommand::Default => settings::default_file(&mut out),
     }
 }
 
@@ -124,6 +137,7 @@ struct Start {
     host: String,
     clock: Clock,
     telemetry: Telemetry,
+    log: Log,
     sources: Sources,
 }
 
@@ -159,7 +173,8 @@ fn with_settings<'a>(
         Err(error) => return Ok(fail(err, &error)),
     };
     drop(guard);
-    let start = Start { loaded, host: host(), clock, telemetry: Telemetry::new(clock), sources };
+    let telemetry = Telemetry::new(clock);
+    let start = Start { loaded, host: host(), clock, telemetry, log: log.clone(), sources };
     let result = runtime.block_on(command(start));
     log.flush(LAST_WORDS);
     Ok(match result {

@@ -228,7 +228,7 @@ mod tests {
                 Event::EngineFailed { engine: engine(), call, error, retry_in: Duration::from_secs(1) },
                 Event::EventsLost { engine: engine(), error: None, retry_in: Duration::from_secs(1) },
                 retracted,
-                Event::EngineConnected { engine: engine(), endpoint, info, events: true },
+                Event::EngineConnected { engine: engine(), endpoint, info },
                 Event::EngineRecovered { engine: engine(), after: Duration::from_secs(1) },
                 Event::EventsResumed { engine: engine() },
             ]
@@ -244,7 +244,7 @@ mod tests {
         let mut voice = Voice::default();
         let connected = |version: &str| {
             let info = EngineInfo { version: Some(version.into()), ..EngineInfo::default() };
-            Event::EngineConnected { engine: "local".into(), endpoint: "unix:///x".into(), info, events: true }
+            Event::EngineConnected { engine: "local".into(), endpoint: "unix:///x".into(), info }
         };
         let versions = ["27", "27", "27", "28", "28"];
         assert_eq!(aloud(&mut voice, versions.iter().zip(0..).map(|(v, t)| (t, connected(v)))), 2);
