@@ -227,13 +227,34 @@ async fn status_details_that_are_not_base64_are_left_out_and_harm_nothing() {
 async fn an_answer_that_is_too_long_is_not_read_and_the_points_count_as_delivered() {
     for protocol in BOTH {
         let collector = Collector::start().await;
-        collector.answer([Answer::Flood(32 << 20)]);
+        collector.answer([Answer::Flood(1 << 20)]);
         let sender = Sender::start(&settings(&collector.url(), protocol));
         (0..2).for_each(|i| sender.push(value(i)));
         let got = collector.wait_for(2).await;
         assert_eq!(got[1].metrics(), ["m1"]);
         assert!(sender.told().contains("was not read"), "{}", sender.told());
     }
+}
+
+#[tokio::test]
+async fn a_grpc_status_after_the_message_counts() {
+    let collector = Collector::start().await;
+    collector.answer([Answer::GrpcLate(14), Answer::GrpcLate(3)]);
+    let sender = Sender::start(&settings(&collector.url(), Protocol::Grpc));
+    (0..2).for_each(|i| sender.push(value(i)));
+    let names: Vec<_> = collector.wait_for(3).await.iter().flat_map(|r| r.metrics()).collect();
+    assert_eq!(names, ["m0", "m0", "m1"]);
+    assert!(sender.told().contains("INVALID_ARGUMENT"), "{}", sender.told());
+}
+
+#[tokio::test]
+async fn answers_without_end_are_read_up_to_a_bound_only() {
+    let collector = Collector::start().await;
+    collector.answer([Answer::GrpcEndless]);
+    let sender = Sender::start(&settings(&collector.url(), Protocol::Grpc));
+    sender.push(value(0));
+    collector.wait_for(2).await;
+    assert!(sender.told().contains("length limit exceeded"), "{}", sender.told());
 }
 
 #[tokio::test]

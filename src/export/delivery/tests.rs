@@ -139,6 +139,17 @@ fn a_batch_that_fails_for_too_long_is_given_up_with_all_that_is_left_of_it() {
 }
 
 #[test]
+fn a_success_starts_the_time_anew_after_which_it_is_given_up() {
+    let mut trip = Trip::of(batch(2), 250);
+    trip.delivery = Delivery::new(Retry { give_up_after: Duration::from_secs(60), ..RETRY }, 250);
+    trip.answer(failed());
+    trip.pass(59);
+    trip.answer(acked());
+    trip.pass(59);
+    assert!(matches!(trip.answer(failed()).1, Outcome::Retrying { .. }));
+}
+
+#[test]
 fn at_the_end_a_pause_is_cut_short_and_further_ones_are_short() {
     let mut trip = Trip::of(batch(1), 1000);
     trip.answer(classify::grpc(Code::Unavailable, "", Some(Duration::from_secs(600))));

@@ -102,9 +102,10 @@ impl Run {
         self.shutdown.send(Some(Monotonic(Duration::from_secs(seconds)))).unwrap();
     }
 
-    async fn ended(&mut self) -> (Unsent, u64) {
+    /// What it left, and when it ended, in hundredths of a second.
+    async fn ended(&mut self) -> (Unsent, u128) {
         let unsent = self.running.join_next().await.unwrap().unwrap();
-        (unsent, self.transport.clock.now().mono.0.as_secs())
+        (unsent, self.transport.clock.now().mono.0.as_millis() / 10)
     }
 }
 
@@ -169,7 +170,7 @@ async fn ends_when_the_time_is_up_and_counts_what_was_not_delivered() {
     run.end_at(15);
     let (unsent, at) = run.ended().await;
     let first = run.reports()[0].clone();
-    assert_eq!((at, unsent.batches), (15, 2));
+    assert_eq!((at, unsent.batches), (1500, 2));
     assert!(first.points > 0 && first.points < 10);
     assert_eq!(unsent.points, 20 - first.points);
     assert_eq!(unsent.retractions, 10 - first.retractions);
@@ -179,7 +180,7 @@ async fn ends_when_the_time_is_up_and_counts_what_was_not_delivered() {
 async fn ends_when_the_time_is_up_also_in_a_pause() {
     let mut run = Run::start(&settings(), vec![batch(1)], vec![unavailable(); 1000]);
     run.end_at(15);
-    assert_eq!(run.ended().await, (Unsent { batches: 1, points: 2, retractions: 1 }, 15));
+    assert_eq!(run.ended().await, (Unsent { batches: 1, points: 2, retractions: 1 }, 1500));
 }
 
 #[tokio::test(start_paused = true)]
@@ -188,7 +189,7 @@ async fn the_deadline_can_be_moved() {
     run.end_at(1000);
     tokio::time::sleep(Duration::from_secs(5)).await;
     run.end_at(7);
-    assert_eq!(run.ended().await.1, 7);
+    assert_eq!(run.ended().await.1, 700);
 }
 
 #[tokio::test(start_paused = true)]
@@ -196,7 +197,7 @@ async fn ends_at_once_if_there_is_nothing_to_do() {
     let mut run = Run::start(&settings(), vec![], vec![]);
     tokio::time::sleep(Duration::from_secs(3)).await;
     run.end_at(1000);
-    assert_eq!(run.ended().await, (Unsent::default(), 3));
+    assert_eq!(run.ended().await, (Unsent::default(), 300));
 }
 
 #[tokio::test(start_paused = true)]
@@ -205,7 +206,7 @@ async fn ends_if_nobody_can_ask_it_to_any_more() {
         let mut run = Run::start(&settings(), vec![batch(1)], vec![answer]);
         tokio::time::sleep(Duration::from_secs(3)).await;
         run.shutdown = watch::channel(None).0;
-        assert_eq!(run.ended().await.1, 3);
+        assert_eq!(run.ended().await.1, 300);
     }
 }
 
@@ -214,7 +215,7 @@ async fn a_deadline_holds_when_the_one_who_gave_it_is_gone() {
     let mut run = Run::start(&settings(), vec![batch(1)], vec![unavailable(), None]);
     run.end_at(9);
     run.shutdown = watch::channel(None).0;
-    assert_eq!(run.ended().await.1, 9);
+    assert_eq!(run.ended().await.1, 900);
 }
 
 #[tokio::test(start_paused = true)]

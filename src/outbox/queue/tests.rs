@@ -3,7 +3,7 @@ use std::time::Duration;
 use tokio::task::JoinSet;
 
 use super::*;
-use crate::model::batch::{Group, Mark, Point};
+use crate::model::batch::{Group, Mark, Point, Reason};
 use crate::model::series::{AttributeInterner, Kind, Metric, Resource, Value};
 use crate::model::time::UnixNanos;
 use crate::outbox::MemoryOutbox;
@@ -11,13 +11,17 @@ use crate::outbox::MemoryOutbox;
 static METRIC: Metric = Metric { name: "a", unit: "1", kind: Kind::Gauge };
 
 fn batch(number: i64) -> Batch {
+    marked("", Mark::Next(Value::Int(number)))
+}
+
+fn marked(id: &str, mark: Mark) -> Batch {
     let point = Point {
         metric: &METRIC,
         attributes: AttributeInterner::default().intern(&[]),
         start: UnixNanos::UNKNOWN,
-        mark: Mark::Next(Value::Int(number)),
+        mark,
     };
-    let resource = Arc::new(Resource::new(vec![], &[]));
+    let resource = Arc::new(Resource::new(vec![("id".into(), id.into())], &[]));
     Batch { groups: vec![Group { resource, time: UnixNanos(1), points: vec![point] }] }
 }
 
@@ -60,6 +64,23 @@ async fn it_is_drained_when_the_last_batch_is_acknowledged() {
     assert!(draining.try_join_next().is_none());
     queue.acknowledge();
     draining.join_next().await.unwrap().unwrap();
+}
+
+#[tokio::test(start_paused = true)]
+async fn it_is_drained_when_all_that_is_left_turns_out_not_to_be_owed() {
+    let queue = Queue::new(MemoryOutbox::new(0));
+    let push = |id, mark| queue.push(marked(id, mark), Monotonic::default()).dropped_values;
+    assert_eq!(push("delivered", Mark::First(Value::Int(1))), 0);
+    queue.next().await;
+    assert_eq!(push("dropped", Mark::First(Value::Int(1))), 1);
+    queue.acknowledge();
+    assert_eq!(push("dropped", Mark::Retracted(Reason::Removed)), 0);
+    assert_eq!(queue.left(), Left { batches: 1, points: 1, retractions: 1 });
+    assert_eq!(queue.left(), Left { batches: 1, points: 1, retractions: 1 });
+    tokio::select! {
+        () = queue.drained() => {}
+        batch = async { tokio::task::yield_now().await; queue.next().await } => panic!("{batch:?}"),
+    }
 }
 
 #[test]
