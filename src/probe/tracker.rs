@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::counters::Counters;
 use crate::model::container::{Details, Listed, State, UpFor};
 use crate::model::engine::EngineInfo;
-use crate::model::observation::Facts;
+use crate::model::observation::{CounterGroup, Facts};
 use crate::model::sample::Sample;
 use crate::model::time::{Monotonic, Now, UnixNanos};
 
@@ -18,6 +18,11 @@ pub(super) struct Ask {
 }
 
 impl Ask {
+    /// Nothing is to be asked; an earlier question may still be out.
+    pub(super) fn resume(out: bool) -> Self {
+        Self { out, ..Self::default() }
+    }
+
     /// It is to be asked. Returns whether to put it into the queue now; if it is being asked already, it will be
     /// asked again after the answer.
     pub(super) fn want(&mut self) -> bool {
@@ -70,6 +75,9 @@ pub(super) struct Tracker {
     pub(super) frozen: bool,
     /// Whether an earlier run was seen, so that this one's counters started over.
     pub(super) ran_before: bool,
+    /// The latest start that was given to a run or to counters within one: a start never goes back, whatever the
+    /// clocks do.
+    pub(super) latest_start: UnixNanos,
     /// Whether its state is published; until then the first inspect is waited for.
     pub(super) shown: bool,
     /// Whether it runs but its last sample failed.
@@ -83,7 +91,8 @@ pub(super) struct Tracker {
 }
 
 impl Tracker {
-    pub(super) fn new(engine: Arc<EngineInfo>, listed: Listed) -> Self {
+    /// `epoch` has to be above those of all questions that are out.
+    pub(super) fn new(engine: Arc<EngineInfo>, listed: Listed, epoch: u32) -> Self {
         let facts = Facts {
             engine,
             listed,
@@ -94,7 +103,7 @@ impl Tracker {
         };
         Self {
             facts: Arc::new(facts),
-            epoch: 0,
+            epoch,
             inspect: Ask::default(),
             sample: Ask::default(),
             described: false,
@@ -103,6 +112,7 @@ impl Tracker {
             counters: Counters::default(),
             frozen: false,
             ran_before: false,
+            latest_start: UnixNanos::UNKNOWN,
             shown: false,
             failing: false,
             cycle: 0,
@@ -152,39 +162,49 @@ impl Tracker {
     }
 
     /// Takes over what inspect told. A start time that differs from the known one is another run.
-    pub(super) fn describe(&mut self, details: Details) {
+    pub(super) fn describe(&mut self, details: Details, now: UnixNanos) {
         let known = self.facts.details.as_ref().and_then(|d| d.started_at);
         if known.is_some() && details.started_at.is_some() && known != details.started_at {
             self.begin_run();
         }
         let restarts = self.facts.details.as_ref().and_then(|d| d.restart_count);
         let fell = restarts.zip(details.restart_count).is_some_and(|(before, now)| now < before);
-        let frozen = self.frozen;
+        if let Some(start) = details.started_at.filter(|_| !self.frozen) {
+            self.start_run(start, now);
+        }
         let facts = self.facts_mut();
-        if !frozen {
-            facts.run_start = details.started_at.unwrap_or_default();
-        }
+        let known = facts.restarts_start;
         // `docker start` sets the count back to zero: it counts since that start.
-        if fell {
-            facts.restarts_start = details.started_at.unwrap_or_default();
-        } else if !facts.restarts_start.is_known() {
-            facts.restarts_start = details.created.unwrap_or_default();
-        }
+        let since = if fell { details.started_at } else { details.created.filter(|_| !known.is_known()) };
+        facts.restarts_start = since.map_or(known, |since| since.min(now).max(known));
         take_over(&mut facts.listed, &details);
         facts.details = Some(Arc::new(details));
         self.described = true;
         self.inspect_failures = 0;
     }
 
-    /// The run's start becomes final with its first published number. Our clock may be behind the engine's.
-    pub(super) fn freeze_start(&mut self, now: UnixNanos) {
-        if self.frozen {
-            return;
-        }
+    /// The run's start becomes final: with what inspect tells, else with the first number. Our clock may be behind the
+    /// engine's.
+    fn start_run(&mut self, start: UnixNanos, now: UnixNanos) {
         self.frozen = true;
-        let unknown = if self.ran_before { now } else { UnixNanos::UNKNOWN };
-        let facts = self.facts_mut();
-        facts.run_start = if facts.run_start.is_known() { facts.run_start.min(now) } else { unknown };
+        let start = start.min(now).max(self.latest_start);
+        self.latest_start = start;
+        self.facts_mut().run_start = start;
+    }
+
+    /// Nobody told when the run began: an earlier one was seen, so it was not long before now.
+    pub(super) fn freeze_start(&mut self, now: UnixNanos) {
+        if !self.frozen {
+            self.start_run(if self.ran_before { now } else { UnixNanos::UNKNOWN }, now);
+        }
+    }
+
+    /// These counters started over within the run, after the last sample.
+    pub(super) fn start_over(&mut self, groups: Vec<CounterGroup>) {
+        if !groups.is_empty() {
+            self.latest_start = self.latest_start.max(self.counters.last_seen());
+            self.counters.start_over(groups, self.latest_start);
+        }
     }
 }
 
