@@ -151,7 +151,8 @@ impl Probe {
     /// Publishes numbers that wait, once inspect has told or was given up.
     fn settle(&mut self, id: &ContainerId, now: Now) {
         let Some(tracker) = self.trackers.get_mut(id) else { return };
-        if !tracker.described && tracker.inspect_failures < TRIES || !tracker.is_running() {
+        let waits = !tracker.described && tracker.inspect_failures < TRIES && !self.inspect_forbidden;
+        if waits || !tracker.is_running() {
             return;
         }
         let Some((sample, at)) = tracker.pending.take() else { return };

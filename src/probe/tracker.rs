@@ -1,6 +1,7 @@
 //! What is kept of one container between probes, also while the engine is down.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::counters::Counters;
 use crate::model::container::{Details, Listed, State, UpFor};
@@ -78,6 +79,8 @@ pub(super) struct Tracker {
     /// The latest start that was given to a run or to counters within one: a start never goes back, whatever the
     /// clocks do.
     pub(super) latest_start: UnixNanos,
+    /// The last run's start as it was told, and as it is published.
+    last_run: Option<(UnixNanos, UnixNanos)>,
     /// Whether its state is published; until then the first inspect is waited for.
     pub(super) shown: bool,
     /// Whether it runs but its last sample failed.
@@ -113,6 +116,7 @@ impl Tracker {
             frozen: false,
             ran_before: false,
             latest_start: UnixNanos::UNKNOWN,
+            last_run: None,
             shown: false,
             failing: false,
             cycle: 0,
@@ -141,7 +145,7 @@ impl Tracker {
         self.pending = None;
     }
 
-    /// Its counters start over.
+    /// Its counters start over. What inspect told of the run before is forgotten: its start, its kills.
     pub(super) fn begin_run(&mut self) {
         self.ran_before |= self.frozen;
         self.frozen = false;
@@ -149,6 +153,11 @@ impl Tracker {
         let facts = self.facts_mut();
         facts.oom_kills = 0;
         facts.run_start = UnixNanos::UNKNOWN;
+        if let Some(details) = &mut facts.details {
+            let details = Arc::make_mut(details);
+            details.started_at = None;
+            details.oom_killed = false;
+        }
     }
 
     /// Whether the list's words say that it was up for less long than it was known to be: it was restarted meanwhile
@@ -176,7 +185,9 @@ impl Tracker {
         let known = facts.restarts_start;
         // `docker start` sets the count back to zero: it counts since that start.
         let since = if fell { details.started_at } else { details.created.filter(|_| !known.is_known()) };
-        facts.restarts_start = since.map_or(known, |since| since.min(now).max(known));
+        if let Some(since) = since {
+            facts.restarts_start = later(since.min(now), known);
+        }
         take_over(&mut facts.listed, &details);
         facts.details = Some(Arc::new(details));
         self.described = true;
@@ -184,28 +195,41 @@ impl Tracker {
     }
 
     /// The run's start becomes final: with what inspect tells, else with the first number. Our clock may be behind the
-    /// engine's.
-    fn start_run(&mut self, start: UnixNanos, now: UnixNanos) {
+    /// engine's, and either may have been set back since the run before.
+    fn start_run(&mut self, told: UnixNanos, now: UnixNanos) {
+        let start = match self.last_run {
+            Some((before, start)) if before == told => start,
+            _ => later(told.min(now), self.latest_start),
+        };
         self.frozen = true;
-        let start = start.min(now).max(self.latest_start);
-        self.latest_start = start;
+        self.last_run = Some((told, start));
+        self.latest_start = self.latest_start.max(start);
         self.facts_mut().run_start = start;
     }
 
-    /// Nobody told when the run began: an earlier one was seen, so it was not long before now.
+    /// Nobody told when the run began. If an earlier one was seen, it was not long before now.
     pub(super) fn freeze_start(&mut self, now: UnixNanos) {
-        if !self.frozen {
-            self.start_run(if self.ran_before { now } else { UnixNanos::UNKNOWN }, now);
+        if self.frozen {
+            return;
         }
+        if self.ran_before {
+            self.start_run(now, now);
+        }
+        self.frozen = true;
     }
 
     /// These counters started over within the run, after the last sample.
     pub(super) fn start_over(&mut self, groups: Vec<CounterGroup>) {
         if !groups.is_empty() {
-            self.latest_start = self.latest_start.max(self.counters.last_seen());
+            self.latest_start = later(self.counters.last_seen(), self.latest_start);
             self.counters.start_over(groups, self.latest_start);
         }
     }
+}
+
+/// `start`, or if the clocks do not let it be later than the one before, just after that.
+fn later(start: UnixNanos, before: UnixNanos) -> UnixNanos {
+    if start > before { start } else { before.after(Duration::from_millis(1)) }
 }
 
 /// Inspect is asked after the list and the event that led to it, so it is newer.

@@ -82,6 +82,7 @@ pub(crate) struct Container {
     pub(crate) ever_stopped: bool,
     pub(crate) ever_failed: bool,
     pub(crate) may_change_identity: bool,
+    pub(crate) inspect_failed: bool,
 }
 
 /// What one stats answer says.
@@ -174,6 +175,7 @@ impl Engine {
             ever_stopped: false,
             ever_failed: false,
             may_change_identity: false,
+            inspect_failed: false,
         });
         self.containers.len() - 1
     }

@@ -56,3 +56,24 @@ fn a_container_that_is_watched_again_is_not_asked_while_an_earlier_call_is_out()
     let steps = [Pass(10), Stats(0, Call::Hangs), Trigger, Pass(10), Reload(none), Pass(10)];
     check(1, &[&steps[..], &[Reload(Choice::default()), Pass(10), Trigger, Pass(10)]].concat());
 }
+
+#[test]
+fn kills_of_an_earlier_run_are_not_those_of_the_next() {
+    check(1, &[Pass(1), Do(0, OutOfMemory { fatal: true }), Pass(200), Do(0, Start), Pass(10)]);
+}
+
+#[test]
+fn the_start_of_an_earlier_run_is_not_that_of_the_next_when_inspect_fails() {
+    let broken = [Pass(1), Inspect(0, Call::Fails), Pass(1500), Do(0, Restart), Pass(5000)];
+    check(1, &[&broken[..], &[Inspect(0, Call::Works), Pass(2000)]].concat());
+}
+
+#[test]
+fn a_run_after_our_clock_was_set_back_starts_later_than_the_one_before() {
+    check(1, &[Pass(1500), Clock(-1), Quietly(0, Exit(0)), Quietly(0, Start)]);
+}
+
+#[test]
+fn where_inspect_is_forbidden_later_runs_and_containers_have_numbers_too() {
+    check(1, &[Inspect(0, Call::Forbidden), Pass(10), Do(0, Restart), Run(1), Pass(10)]);
+}

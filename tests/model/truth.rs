@@ -76,7 +76,7 @@ pub(crate) fn compare(question: &Question<'_>, collector: &Collector) -> Vec<Str
         let who = format!("{} ({})", c.id.short(), c.state.as_str());
         check_owner(&who, &container(question, c), &series, &mut wrong);
         check_resource(&who, &series, |r| container_resource(r, question, c), &mut wrong);
-        if vague(question, c) || !question.clocks_run_true {
+        if vague(question, c) || c.inspect_failed || !question.clocks_run_true {
             continue;
         }
         for s in series.iter().filter(|s| s.metric.kind == Kind::Counter && !own_start(s)) {

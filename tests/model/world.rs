@@ -78,6 +78,8 @@ struct Outstanding {
     answer: Option<Input>,
     /// The numbers in the answer.
     numbers: Option<Numbers>,
+    /// How often the settings had changed.
+    reloads: usize,
     /// The settings by which it is asked: they say which labels and variables are read.
     choice: Choice,
 }
@@ -283,7 +285,7 @@ impl World {
             Step::Inspect(_, Call::Forbidden) => self.engine.inspect_forbidden = true,
             Step::Inspect(n, call) => self.with(n, |c| {
                 c.inspect = call;
-                c.may_change_identity |= call != Call::Works;
+                c.inspect_failed |= call != Call::Works;
             }),
             Step::Anonymous(yes) => {
                 self.engine.anonymous = yes;
@@ -576,6 +578,7 @@ impl World {
                 Ok(info) => self.introduced |= info.host_name.is_some(),
                 Err(_) => self.failed(),
             },
+            Input::Listed(Ok(_)) if call.reloads < self.choices.len() => {}
             Input::Listed(Ok(_)) => {
                 if !self.good {
                     self.changed_link = self.now;
@@ -696,8 +699,8 @@ impl World {
         if call == Asked::Events && moment == Moment::Early && self.engine.stream == StreamMode::Works {
             self.watching = Some(Watching { open: false, queue: VecDeque::new() });
         }
-        let (asked, choice) = (self.now, self.choice);
-        let mut call = Outstanding { call, asked, due, moment, hangs, answer: None, numbers: None, choice };
+        let (asked, choice, reloads) = (self.now, self.choice, self.choices.len());
+        let mut call = Outstanding { call, asked, due, moment, hangs, answer: None, numbers: None, reloads, choice };
         if call.hangs || moment == Moment::Early {
             call.numbers = self.numbers(&call.call);
             call.answer = Some(self.answer(&call, hangs));
@@ -753,7 +756,7 @@ impl World {
             Reason::Stopped => c.ever_stopped,
             Reason::SampleFailed => c.ever_failed || c.ever_stopped,
             Reason::EngineDown => self.ever_failed,
-            Reason::IdentityChanged => c.may_change_identity || !self.choices.is_empty() || self.ever_anonymous,
+            Reason::IdentityChanged => c.may_change_identity || c.inspect_failed || !self.choices.is_empty() || self.ever_anonymous,
             Reason::Unwatched => {
                 let before = self.choices.iter().filter(|(until, _)| *until + DELAY >= self.now).map(|(_, choice)| *choice);
                 let mut choices = before.chain([self.choice]);
