@@ -762,7 +762,7 @@ impl World {
                 let mut choices = before.chain([self.choice]);
                 lately(c.touched) || choices.any(|choice| choice.max > 0 || !truth::admits(choice, c))
             }
-            Reason::SeriesEnded => true,
+            Reason::SeriesEnded | Reason::StateChanged => true,
             Reason::Shutdown => self.finished,
         }
     }
