@@ -28,20 +28,20 @@ impl Probe {
             return self.want_inspect(id);
         }
         match answer {
-            Ok(details) => self.described(id, details),
+            Ok(details) => self.described(id, details, now),
             Err(error) => self.not_described(id, error),
         }
         self.settle(id, now);
     }
 
-    fn described(&mut self, id: &ContainerId, details: Details) {
+    fn described(&mut self, id: &ContainerId, details: Details, now: Now) {
         let Some(tracker) = self.trackers.get_mut(id) else { return };
         let (was, name) = (tracker.state(), tracker.facts.listed.name.clone());
         let is = details.state.unwrap_or(was);
         if !was.is_running() && is.is_running() {
             tracker.begin_run();
         }
-        tracker.describe(details);
+        tracker.describe(details, now.wall);
         let renamed = tracker.facts.listed.name != name;
         if was.is_running() && !is.is_running() {
             tracker.disturb();
@@ -151,7 +151,8 @@ impl Probe {
     /// Publishes numbers that wait, once inspect has told or was given up.
     fn settle(&mut self, id: &ContainerId, now: Now) {
         let Some(tracker) = self.trackers.get_mut(id) else { return };
-        if !tracker.described && tracker.inspect_failures < TRIES || !tracker.is_running() {
+        let waits = !tracker.described && tracker.inspect_failures < TRIES && !self.inspect_forbidden;
+        if waits || !tracker.is_running() {
             return;
         }
         let Some((sample, at)) = tracker.pending.take() else { return };
@@ -159,7 +160,7 @@ impl Probe {
         if self.inspect_forbidden && fallen.contains(&CounterGroup::Cpu) {
             tracker.begin_run();
         } else {
-            tracker.counters.start_over(fallen);
+            tracker.start_over(fallen);
         }
         tracker.freeze_start(now.wall);
         let previous = tracker.counters.previous();

@@ -55,12 +55,17 @@ impl Counters {
         out
     }
 
-    /// These started over after the last sample, within the same run: they count since then.
-    pub(super) fn start_over(&mut self, groups: Vec<CounterGroup>) {
+    /// When the last sample came, by our wall clock.
+    pub(super) fn last_seen(&self) -> UnixNanos {
+        self.wall
+    }
+
+    /// These started over within the same run: they count from `since` on.
+    pub(super) fn start_over(&mut self, groups: Vec<CounterGroup>, since: UnixNanos) {
         for group in groups {
             self.since.retain(|(g, _)| *g != group);
             if self.since.len() < MOST {
-                self.since.push((group, self.wall));
+                self.since.push((group, since));
             }
         }
     }

@@ -170,7 +170,7 @@ impl Probe {
     fn change(&mut self, id: &ContainerId, how: impl FnOnce(&mut Facts)) {
         if let Some(tracker) = self.trackers.get_mut(id) {
             how(tracker.facts_mut());
-            self.observe_state(id);
+            self.show(id, true);
         }
     }
 
@@ -191,7 +191,7 @@ impl Probe {
         if was.is_running() != is.is_running() || starts {
             self.run_changed(id, was, is);
         }
-        self.observe_state(id);
+        self.show(id, true);
         if self.inspect_forbidden && is == State::Exited {
             self.relist();
         }

@@ -6,7 +6,8 @@ use hashbrown::HashSet;
 
 use super::Happening;
 use super::core::Probe;
-use super::tracker::Tracker;
+use super::schedule::Kind;
+use super::tracker::{Ask, Tracker};
 use crate::model::batch::Reason;
 use crate::model::container::{ContainerId, Listed, Listing, State};
 use crate::model::engine::Answer;
@@ -20,6 +21,9 @@ const DISTANCE: Duration = Duration::from_millis(100);
 impl Probe {
     pub(super) fn listed(&mut self, answer: Answer<Listing>, now: Now) {
         let Some(asked) = self.list.out.take() else { return };
+        if self.list.outdated && answer.is_ok() {
+            return self.send_list(now);
+        }
         self.list.not_before = now.mono + (now.mono.since(asked.mono) * 5).max(DISTANCE);
         let listing = match answer {
             Ok(listing) => listing,
@@ -85,16 +89,27 @@ impl Probe {
     /// It is gone, or no longer watched.
     pub(super) fn remove(&mut self, id: &ContainerId, reason: Reason) {
         if let Some(tracker) = self.trackers.remove(id) {
+            self.past_epochs = self.past_epochs.max(tracker.epoch);
             self.leave_cycle(tracker.cycle);
             self.observe(Observation::Gone(id.clone(), reason));
         }
     }
 
+    /// Watches a container from now on. It may have been watched before, and calls of then may still be out.
+    fn track(&mut self, listed: Listed) {
+        let id = listed.id.clone();
+        let mut tracker = Tracker::new(self.engine.clone(), listed, self.past_epochs.wrapping_add(1));
+        tracker.inspect = Ask::resume(self.calls.is_out(&id, Kind::Inspect));
+        tracker.sample = Ask::resume(self.calls.is_out(&id, Kind::Stats));
+        self.trackers.insert(id, tracker);
+    }
+
     fn listed_one(&mut self, listed: Listed, known_better: bool, sample_all: bool, now: Now) {
         let id = listed.id.clone();
-        let engine = self.engine.clone();
         let is_new = !self.trackers.contains_key(&id);
-        self.trackers.entry_ref(&id).or_insert_with(|| Tracker::new(engine, listed.clone()));
+        if is_new {
+            self.track(listed.clone());
+        }
         let mut changed = is_new;
         let up_for = listed.up_for;
         if !is_new && !known_better {
@@ -102,7 +117,7 @@ impl Probe {
         }
         let Some(tracker) = self.trackers.get_mut(&id) else { return };
         tracker.up = up_for.map(|up| (up, now.mono));
-        let undescribed = !tracker.described || tracker.facts.details.is_none();
+        let undescribed = !tracker.described || tracker.inspect_failures > 0 || tracker.facts.details.is_none();
         if undescribed && !self.inspect_forbidden && tracker.inspect.is_idle() {
             self.want_inspect(&id);
         }
@@ -116,9 +131,9 @@ impl Probe {
     fn take_list_s_word(&mut self, id: &ContainerId, listed: Listed, now: Now) -> bool {
         let Some(tracker) = self.trackers.get_mut(id) else { return false };
         let known = &tracker.facts.listed;
-        let was = known.state;
+        let (was, described) = (known.state, tracker.facts.details.is_some());
         // Inspect tells what a state is that the list names with an unknown word.
-        let is = if listed.state == State::Unknown && tracker.facts.details.is_some() { was } else { listed.state };
+        let is = if listed.state == State::Unknown && described { was } else { listed.state };
         let restarted = was.is_running() && is.is_running() && tracker.seems_restarted(listed.up_for, now.mono);
         let changed =
             was != is || known.name != listed.name || known.labels != listed.labels || known.image != listed.image;
@@ -126,7 +141,8 @@ impl Probe {
         let words = Listed {
             state: is,
             exit_code: listed.exit_code.or(known.exit_code.filter(|_| was == is)),
-            health: listed.health.or(known.health.filter(|_| tracker.facts.details.is_some() && was == is)),
+            // Of a paused one the words do not tell it at all.
+            health: listed.health.or(known.health.filter(|_| described && was.is_running() == is.is_running())),
             ..listed
         };
         if *known != words {
@@ -153,7 +169,7 @@ impl Probe {
     }
 
     /// Publishes the state series, unless the first inspect is still to come.
-    fn show(&mut self, id: &ContainerId, due: bool) {
+    pub(super) fn show(&mut self, id: &ContainerId, due: bool) {
         let Some(tracker) = self.trackers.get_mut(id) else { return };
         let waits = !tracker.shown && !tracker.described && !self.inspect_forbidden && tracker.inspect_failures == 0;
         if due && !waits {
