@@ -681,7 +681,7 @@ impl World {
         if self.calls.iter().any(|c| is_same(&c.call, &call)) {
             self.wrong(format!("{} is outstanding twice", asked(&call)));
         }
-        if call == Asked::Connect
+        if matches!(call, Asked::Connect | Asked::List)
             && let Some((earliest, _)) = self.retry.take()
             && self.now < earliest
         {
