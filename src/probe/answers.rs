@@ -156,6 +156,9 @@ impl Probe {
             return;
         }
         let Some((sample, at)) = tracker.pending.take() else { return };
+        if tracker.doubts(&sample) {
+            return self.want_sample(id);
+        }
         let fallen = tracker.counters.fallen(&sample);
         if self.inspect_forbidden && fallen.contains(&CounterGroup::Cpu) {
             tracker.begin_run();
