@@ -115,21 +115,19 @@ impl<S: BatchSource, T: Transport> Worker<S, T> {
     async fn deliver(&mut self, batch: &Batch, end: &mut End) -> Ended {
         let mut delivery = Delivery::new(self.retry, self.limit, std::mem::take(&mut self.from));
         loop {
-            if end.is_over() {
-                return Ended::Cut(delivery.position());
-            }
             if end.is_asked() {
                 delivery.hurry();
             }
             match delivery.next(batch, self.clock.now().mono) {
+                Action::Done => break,
+                Action::Lose(part) => self.lose(batch, part, delivery.limit()),
+                _ if end.is_over() => return Ended::Cut(delivery.position()),
                 Action::Send(part) => {
                     if self.send(batch, part, &mut delivery, end).await.is_none() {
                         return Ended::Cut(delivery.position());
                     }
                 }
-                Action::Lose(part) => self.lose(batch, part, delivery.limit()),
                 Action::Wait(until) => end.wait(until).await,
-                Action::Done => break,
             }
         }
         self.limit = delivery.limit();

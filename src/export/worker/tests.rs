@@ -46,6 +46,7 @@ impl BatchSource for Arc<Batches> {
 #[derive(Clone)]
 struct Scripted {
     clock: Clock,
+    delay: Duration,
     answers: Arc<Mutex<VecDeque<Option<Verdict>>>>,
     requests: Arc<Mutex<Vec<(Duration, Bytes)>>>,
 }
@@ -53,6 +54,7 @@ struct Scripted {
 impl Transport for Scripted {
     async fn send(&mut self, request: Bytes) -> Verdict {
         self.requests.lock().unwrap().push((self.clock.now().mono.0, request));
+        tokio::time::sleep(self.delay).await;
         let answer = self.answers.lock().unwrap().pop_front();
         match answer {
             None => classify::acked(0, ""),
@@ -76,7 +78,8 @@ struct Run {
 impl Run {
     fn start(settings: &Settings, batches: Vec<Batch>, answers: Vec<Option<Verdict>>) -> Self {
         let clock = Clock::start();
-        let transport = Scripted { clock, answers: Arc::new(Mutex::new(answers.into())), requests: Arc::default() };
+        let answers = Arc::new(Mutex::new(answers.into()));
+        let transport = Scripted { clock, delay: Duration::ZERO, answers, requests: Arc::default() };
         let reports = Arc::new(Mutex::new(Vec::new()));
         let observer: Observer = {
             let reports = reports.clone();
@@ -181,7 +184,7 @@ async fn ends_when_the_time_is_up_and_counts_what_was_not_delivered() {
 #[tokio::test(start_paused = true)]
 async fn goes_on_where_another_was_cut() {
     let clock = Clock::start();
-    let transport = Scripted { clock, answers: Arc::default(), requests: Arc::default() };
+    let transport = Scripted { clock, delay: Duration::ZERO, answers: Arc::default(), requests: Arc::default() };
     let source = Arc::new(Batches(Mutex::new([batch(3), batch(3)].map(Arc::new).into())));
     let points = Arc::new(Mutex::new(Vec::new()));
     let observer: Observer = {
@@ -192,6 +195,18 @@ async fn goes_on_where_another_was_cut() {
     let worker = Worker::with_transport(transport, &settings(), source, clock, observer);
     assert_eq!(worker.resume(Position { group: 1, point: 1 }).run(asked).await, Unsent::default());
     assert_eq!(*points.lock().unwrap(), [3, 6], "the second batch begins at its begin");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_batch_whose_last_answer_comes_in_the_last_moment_is_delivered() {
+    let clock = Clock::start();
+    let delay = Duration::from_secs(9);
+    let transport = Scripted { clock, delay, answers: Arc::default(), requests: Arc::default() };
+    let source = Arc::new(Batches(Mutex::new([batch(1), batch(1)].map(Arc::new).into())));
+    let (_shutdown, asked) = watch::channel(Some(Monotonic(delay)));
+    let worker = Worker::with_transport(transport, &settings(), source, clock, Arc::new(|_| {}));
+    let left = Unsent { batches: 1, points: 2, retractions: 1, from: Position::default() };
+    assert_eq!(worker.run(asked).await, left);
 }
 
 #[tokio::test(start_paused = true)]
