@@ -88,3 +88,8 @@ fn what_happened_while_the_engine_was_away_is_inspected() {
     check(1, &[Pass(300), List(Call::Hangs), Pass(3300), Do(0, Restart)]);
     check(1, &[Pass(300), List(Call::Fails), Pass(1000), Do(0, Limit(3)), Pass(1000), List(Call::Works)]);
 }
+
+#[test]
+fn what_happened_before_a_lost_stream_was_open_again_is_inspected() {
+    check(1, &[Pass(1), Do(0, Restart), Events(Stream::Breaks)]);
+}
