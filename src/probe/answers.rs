@@ -37,11 +37,8 @@ impl Probe {
     fn described(&mut self, id: &ContainerId, details: Details, now: Now) {
         let Some(tracker) = self.trackers.get_mut(id) else { return };
         let (was, name) = (tracker.state(), tracker.facts.listed.name.clone());
-        let is = details.state.unwrap_or(was);
-        if !was.is_running() && is.is_running() {
-            tracker.begin_run();
-        }
         tracker.describe(details, now.wall);
+        let is = tracker.state();
         let renamed = tracker.facts.listed.name != name;
         if was.is_running() && !is.is_running() {
             tracker.disturb();
@@ -156,6 +153,9 @@ impl Probe {
             return;
         }
         let Some((sample, at)) = tracker.pending.take() else { return };
+        if tracker.doubts(&sample) {
+            return self.want_sample(id);
+        }
         let fallen = tracker.counters.fallen(&sample);
         if self.inspect_forbidden && fallen.contains(&CounterGroup::Cpu) {
             tracker.begin_run();

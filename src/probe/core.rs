@@ -430,7 +430,8 @@ impl Probe {
         for tracker in self.trackers.values_mut() {
             tracker.inspect = Default::default();
             tracker.sample = Default::default();
-            tracker.pending = None;
+            // What happens from now on is not seen: inspect has to tell anew.
+            tracker.disturb();
         }
     }
 

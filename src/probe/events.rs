@@ -72,8 +72,9 @@ impl Probe {
                 self.events.backoff.reset();
                 self.events.told = false;
                 self.happened(Happening::EventsOpen);
-                // What happened between the last list and now was missed.
+                // What happened between the last list and now was missed, and what inspect tells with it.
                 self.relist();
+                self.describe_anew();
             }
             Err(error) if error.is_forbidden() || error.status() == Some(404) => {
                 self.events.state = StreamState::Forbidden;
@@ -82,6 +83,15 @@ impl Probe {
                 }
             }
             Err(error) => self.reopen_later(Some(error), now),
+        }
+    }
+
+    fn describe_anew(&mut self) {
+        let mut known: Vec<ContainerId> =
+            self.trackers.iter().filter(|(_, t)| t.described || !t.inspect.is_idle()).map(|(id, _)| id.clone()).collect();
+        known.sort();
+        for id in known {
+            self.want_inspect(&id);
         }
     }
 

@@ -72,6 +72,8 @@ pub(super) struct Tracker {
     /// Numbers that wait for inspect.
     pub(super) pending: Option<(Sample, Now)>,
     pub(super) counters: Counters,
+    /// Whether numbers of this run were taken for an earlier one's.
+    doubted: bool,
     /// The start of the run is published and stays as it is.
     pub(super) frozen: bool,
     /// Whether an earlier run was seen, so that this one's counters started over.
@@ -113,6 +115,7 @@ impl Tracker {
             inspect_failures: 0,
             pending: None,
             counters: Counters::default(),
+            doubted: false,
             frozen: false,
             ran_before: false,
             latest_start: UnixNanos::UNKNOWN,
@@ -150,6 +153,7 @@ impl Tracker {
         self.ran_before |= self.frozen;
         self.frozen = false;
         self.counters = Counters::default();
+        self.doubted = false;
         let facts = self.facts_mut();
         facts.oom_kills = 0;
         facts.run_start = UnixNanos::UNKNOWN;
@@ -173,7 +177,12 @@ impl Tracker {
     /// Takes over what inspect told. A start time that differs from the known one is another run.
     pub(super) fn describe(&mut self, details: Details, now: UnixNanos) {
         let known = self.facts.details.as_ref().and_then(|d| d.started_at);
-        if known.is_some() && details.started_at.is_some() && known != details.started_at {
+        let runs_again = !self.is_running() && details.state.is_some_and(State::is_running);
+        let another = match (known, details.started_at) {
+            (Some(known), Some(told)) => known != told,
+            (_, told) => runs_again && told.is_none(),
+        };
+        if another {
             self.begin_run();
         }
         let restarts = self.facts.details.as_ref().and_then(|d| d.restart_count);
@@ -205,6 +214,14 @@ impl Tracker {
         self.last_run = Some((told, start));
         self.latest_start = self.latest_start.max(start);
         self.facts_mut().run_start = start;
+    }
+
+    /// Whether these numbers were taken before the run began, so that they are an earlier run's. Said once a run: with
+    /// the engine's clock set back, all are.
+    pub(super) fn doubts(&mut self, sample: &Sample) -> bool {
+        let started = self.facts.details.as_ref().and_then(|d| d.started_at);
+        let early = sample.read.zip(started).is_some_and(|(read, started)| read < started);
+        early && !std::mem::replace(&mut self.doubted, true)
     }
 
     /// Nobody told when the run began. If an earlier one was seen, it was not long before now.

@@ -77,3 +77,19 @@ fn a_run_after_our_clock_was_set_back_starts_later_than_the_one_before() {
 fn where_inspect_is_forbidden_later_runs_and_containers_have_numbers_too() {
     check(1, &[Inspect(0, Call::Forbidden), Pass(10), Do(0, Restart), Run(1), Pass(10)]);
 }
+
+#[test]
+fn a_run_that_inspect_tells_of_first_keeps_its_start() {
+    check(1, &[Pass(1), Do(0, Exit(0)), Quietly(0, Start)]);
+}
+
+#[test]
+fn what_happened_while_the_engine_was_away_is_inspected() {
+    check(1, &[Pass(300), List(Call::Hangs), Pass(3300), Do(0, Restart)]);
+    check(1, &[Pass(300), List(Call::Fails), Pass(1000), Do(0, Limit(3)), Pass(1000), List(Call::Works)]);
+}
+
+#[test]
+fn what_happened_before_a_lost_stream_was_open_again_is_inspected() {
+    check(1, &[Pass(1), Do(0, Restart), Events(Stream::Breaks)]);
+}

@@ -246,7 +246,9 @@ impl World {
     }
 
     fn note(&mut self, what: &str) {
-        if self.trace {
+        let dull = |word: &&str| what.starts_with(*word);
+        let dull = self.calm && ["ask", "answer, of", "commit"].iter().any(dull) && !what.contains("[\"");
+        if self.trace && (!dull || what.contains("inspect")) {
             self.log.push(format!("{:10.3} ms  {what}", self.now as f64 / 1e6));
         }
     }
@@ -644,6 +646,7 @@ impl World {
         self.perform(effects);
         if let Some((_, retract_at)) = self.failing
             && self.now >= retract_at
+            && (self.choice.grace == 0 || self.now > retract_at + DELAY)
             && self.collector.live_of_containers > 0
         {
             self.wrong("the engine fails beyond the grace, and series of its containers are live".to_owned());
@@ -681,7 +684,7 @@ impl World {
         if self.calls.iter().any(|c| is_same(&c.call, &call)) {
             self.wrong(format!("{} is outstanding twice", asked(&call)));
         }
-        if call == Asked::Connect
+        if matches!(call, Asked::Connect | Asked::List)
             && let Some((earliest, _)) = self.retry.take()
             && self.now < earliest
         {

@@ -25,6 +25,11 @@ fn marked(id: &str, mark: Mark) -> Batch {
     Batch { groups: vec![Group { resource, time: UnixNanos(1), points: vec![point] }] }
 }
 
+/// Fails instead of waiting for ever.
+async fn soon<T>(what: impl Future<Output = T>) -> T {
+    tokio::time::timeout(Duration::from_secs(60), what).await.expect("it comes")
+}
+
 fn queue() -> Queue {
     Queue::new(MemoryOutbox::new(usize::MAX))
 }
@@ -42,7 +47,7 @@ async fn taking_waits_for_a_push_and_gives_the_same_until_it_is_acknowledged() {
     for number in [1, 2] {
         let _ = queue.push(batch(number), Monotonic::default());
     }
-    assert_eq!(*taking.join_next().await.unwrap().unwrap(), batch(1));
+    assert_eq!(*soon(taking.join_next()).await.unwrap().unwrap(), batch(1));
     assert_eq!(*queue.next().await, batch(1));
     queue.acknowledge();
     assert_eq!(*queue.next().await, batch(2));
@@ -63,7 +68,7 @@ async fn it_is_drained_when_the_last_batch_is_acknowledged() {
     tokio::time::sleep(Duration::from_secs(1)).await;
     assert!(draining.try_join_next().is_none());
     queue.acknowledge();
-    draining.join_next().await.unwrap().unwrap();
+    soon(draining.join_next()).await.unwrap().unwrap();
 }
 
 #[tokio::test(start_paused = true)]
@@ -76,11 +81,13 @@ async fn it_is_drained_when_all_that_is_left_turns_out_not_to_be_owed() {
     queue.acknowledge();
     assert_eq!(push("dropped", Mark::Retracted(Reason::Removed)), 0);
     assert_eq!(queue.left(), Left { batches: 1, points: 1, retractions: 1 });
-    assert_eq!(queue.left(), Left { batches: 1, points: 1, retractions: 1 });
-    tokio::select! {
-        () = queue.drained() => {}
-        batch = async { tokio::task::yield_now().await; queue.next().await } => panic!("{batch:?}"),
-    }
+    soon(async {
+        tokio::select! {
+            () = queue.drained() => {}
+            batch = queue.next() => panic!("{batch:?}"),
+        }
+    })
+    .await;
 }
 
 #[test]
