@@ -87,8 +87,12 @@ impl Probe {
     }
 
     fn describe_anew(&mut self) {
-        let mut known: Vec<ContainerId> =
-            self.trackers.iter().filter(|(_, t)| t.described || !t.inspect.is_idle()).map(|(id, _)| id.clone()).collect();
+        let mut known: Vec<ContainerId> = self
+            .trackers
+            .iter()
+            .filter(|(_, t)| t.described || !t.inspect.is_idle())
+            .map(|(id, _)| id.clone())
+            .collect();
         known.sort();
         for id in known {
             self.want_inspect(&id);

@@ -326,8 +326,15 @@ impl World {
         let Some(events) = self.engine.change(place, change, self.now) else { return };
         let inspect_alone = !matches!(
             change,
-            Change::Rename(_) | Change::Relabel(_) | Change::Retag | Change::LinkGone(_) | Change::LinkBack(_)
-                | Change::LinkRenewed(_) | Change::DeviceGone | Change::DeviceBack | Change::Forgets
+            Change::Rename(_)
+                | Change::Relabel(_)
+                | Change::Retag
+                | Change::LinkGone(_)
+                | Change::LinkBack(_)
+                | Change::LinkRenewed(_)
+                | Change::DeviceGone
+                | Change::DeviceBack
+                | Change::Forgets
         );
         let heard = aloud && !self.engine.silent && self.watching.is_some();
         if inspect_alone && !heard {
@@ -455,7 +462,9 @@ impl World {
         if !self.good {
             return;
         }
-        let of_it = |s: &crate::collector::Series| s.live && !s.refused && s.container.as_deref() == Some(event.container.as_str());
+        let of_it = |s: &crate::collector::Series| {
+            s.live && !s.refused && s.container.as_deref() == Some(event.container.as_str())
+        };
         let ends = self.collector.series.iter().enumerate();
         let ends = ends.filter(|(_, s)| of_it(s) && (all || !is_state(s.metric))).map(|(at, s)| (at, s.ends)).collect();
         self.duties.push((self.now + REACTION + 1, self.now, Duty::Ended(ends)));
@@ -538,8 +547,9 @@ impl World {
                 let answer = match container(&question.id) {
                     _ if engine.inspect_forbidden && !hangs => Err(failed(path, 403)),
                     None => Err(failed(path, 404)),
-                    Some(c) => common(c.inspect, path)
-                        .map_or_else(|| Ok(c.details(call.choice.attributes & 2 != 0)), Err),
+                    Some(c) => {
+                        common(c.inspect, path).map_or_else(|| Ok(c.details(call.choice.attributes & 2 != 0)), Err)
+                    }
                 };
                 Input::Inspected(question.clone(), answer)
             }
@@ -548,10 +558,8 @@ impl World {
                 let answer = match container(&question.id) {
                     None => Err(failed(path, 404)),
                     Some(c) if c.stats == Call::Empty && !hangs => Ok(Default::default()),
-                    Some(c) => common(c.stats, path).map_or_else(
-                        || c.numbers(wall, now).map(|n| n.sample()).ok_or(EngineError::NoData),
-                        Err,
-                    ),
+                    Some(c) => common(c.stats, path)
+                        .map_or_else(|| c.numbers(wall, now).map(|n| n.sample()).ok_or(EngineError::NoData), Err),
                 };
                 Input::Sampled(question.clone(), answer)
             }
@@ -595,7 +603,8 @@ impl World {
                 let c = self.engine.find(&question.id)?;
                 c.described = answer.as_ref().ok().map(|_| now);
                 // An answer without what the settings ask for now does not count.
-                if answer.is_ok() && c.unseen.is_some_and(|at| at < computed || at == computed && call.moment == Moment::Late)
+                if answer.is_ok()
+                    && c.unseen.is_some_and(|at| at < computed || at == computed && call.moment == Moment::Late)
                 {
                     c.unseen = None;
                 }
@@ -729,7 +738,10 @@ impl World {
         if self.trace {
             let (points, ends) = (commit.batch.points(), commit.batch.retractions());
             let ended: Vec<_> = told.ended.iter().map(|(c, r)| format!("{} {r}", &c[..12])).collect();
-            self.note(&format!("commit: {points} points, {ends} ends {ended:?}{}", if refuse { ", refused" } else { "" }));
+            self.note(&format!(
+                "commit: {points} points, {ends} ends {ended:?}{}",
+                if refuse { ", refused" } else { "" }
+            ));
         }
         if refuse {
             self.refuse = false;
@@ -759,9 +771,12 @@ impl World {
             Reason::Stopped => c.ever_stopped,
             Reason::SampleFailed => c.ever_failed || c.ever_stopped,
             Reason::EngineDown => self.ever_failed,
-            Reason::IdentityChanged => c.may_change_identity || c.inspect_failed || !self.choices.is_empty() || self.ever_anonymous,
+            Reason::IdentityChanged => {
+                c.may_change_identity || c.inspect_failed || !self.choices.is_empty() || self.ever_anonymous
+            }
             Reason::Unwatched => {
-                let before = self.choices.iter().filter(|(until, _)| *until + DELAY >= self.now).map(|(_, choice)| *choice);
+                let before =
+                    self.choices.iter().filter(|(until, _)| *until + DELAY >= self.now).map(|(_, choice)| *choice);
                 let mut choices = before.chain([self.choice]);
                 lately(c.touched) || choices.any(|choice| choice.max > 0 || !truth::admits(choice, c))
             }
@@ -868,7 +883,9 @@ fn brief(input: &Input) -> String {
             format!("list {:?}", each.collect::<Vec<_>>())
         }
         Input::Listed(a) => format!("list {}", of(a)),
-        Input::Inspected(q, Ok(d)) => format!("inspect {}: {:?} started {:?} restarts {:?}", q.id, d.state, d.started_at, d.restart_count),
+        Input::Inspected(q, Ok(d)) => {
+            format!("inspect {}: {:?} started {:?} restarts {:?}", q.id, d.state, d.started_at, d.restart_count)
+        }
         Input::Inspected(q, a) => format!("inspect {}: {}", q.id, of(a)),
         Input::Sampled(q, a) => format!("stats {}: {}", q.id, of(a)),
         Input::EventsOpened(a) => format!("events {}", of(a)),
