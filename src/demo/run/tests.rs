@@ -1,3 +1,5 @@
+//! The demo's loop, with and without a terminal.
+
 use std::future::pending;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex};

@@ -1,3 +1,5 @@
+//! What the demo knows after which requests and reasons.
+
 use super::*;
 use crate::sink::made::{at, engine, exited, memory, memory_retracted, pair, removed, request, running, text};
 

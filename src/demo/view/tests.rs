@@ -1,3 +1,5 @@
+//! What the demo's view shows.
+
 use super::*;
 use crate::model::batch::Reason;
 use crate::sink::made::{at, engine, exited, removed, running};

@@ -1,3 +1,5 @@
+//! What a delivery does next after each verdict.
+
 use std::sync::Arc;
 
 use tonic::Code;

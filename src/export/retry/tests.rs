@@ -1,3 +1,5 @@
+//! How long pauses are.
+
 use proptest::prelude::*;
 
 use super::*;

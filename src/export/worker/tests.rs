@@ -1,3 +1,5 @@
+//! The worker against a scripted transport: order, retries, the end.
+
 use std::collections::VecDeque;
 use std::sync::Mutex;
 use std::time::Duration;

@@ -1,3 +1,5 @@
+//! The outbox in memory: its order, its bound, and what it never drops.
+
 use std::collections::HashMap;
 
 use proptest::collection::vec;

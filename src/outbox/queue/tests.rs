@@ -1,3 +1,5 @@
+//! The shared handle: who waits, and who is woken.
+
 use std::time::Duration;
 
 use tokio::task::JoinSet;
