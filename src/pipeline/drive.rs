@@ -28,7 +28,7 @@ pub enum Control {
     /// Probe now.
     Probe,
     /// Other settings from now on, and what they need to be read.
-    Settings(Box<Settings>, Wanted),
+    Settings(Box<Settings>, Arc<Wanted>),
     /// These retractions were refused for good.
     Refused(Arc<[(Arc<Resource>, Point)]>),
     /// End: retract everything if true.
@@ -79,7 +79,7 @@ pub struct Drive {
     /// The engine.
     pub engine: Arc<dyn Engine>,
     /// Which labels and variables are read.
-    pub wanted: Wanted,
+    pub wanted: Arc<Wanted>,
     /// The deadline of one call, the whole answer included.
     pub timeout: Duration,
     /// The clock.

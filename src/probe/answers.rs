@@ -1,7 +1,10 @@
 //! What the answers about one container change.
 
+use std::time::Duration;
+
 use super::core::{Probe, is_of};
 use super::schedule::Kind;
+use super::tracker::TRIES;
 use super::{Failing, Feature, Happening, Question};
 use crate::model::batch::Reason;
 use crate::model::container::{ContainerId, Details};
@@ -10,8 +13,8 @@ use crate::model::observation::{CounterGroup, Observation, Usage};
 use crate::model::sample::Sample;
 use crate::model::time::Now;
 
-/// After so many failed inspects in a row numbers are published without what inspect tells.
-const TRIES: u32 = 2;
+/// Where inspect hangs, lists ask for it no sooner than after this.
+const REST: Duration = Duration::from_secs(30);
 
 impl Probe {
     pub(super) fn inspected(&mut self, question: &Question, answer: Answer<Details>, now: Now) {
@@ -29,7 +32,7 @@ impl Probe {
         }
         match answer {
             Ok(details) => self.described(id, details, now),
-            Err(error) => self.not_described(id, error),
+            Err(error) => self.not_described(id, error, now),
         }
         self.settle(id, now);
     }
@@ -46,7 +49,7 @@ impl Probe {
             self.observe(Observation::Unvouched(id.clone(), Reason::Stopped));
         }
         let listed = self.trackers.get(id).map(|t| t.facts.listed.clone());
-        if listed.is_some_and(|l| !self.watches(&l)) {
+        if listed.is_some_and(|l| self.lets_go(&l)) {
             return self.remove(id, Reason::Unwatched);
         }
         self.observe_state(id);
@@ -55,13 +58,14 @@ impl Probe {
         }
     }
 
-    fn not_described(&mut self, id: &ContainerId, error: EngineError) {
+    fn not_described(&mut self, id: &ContainerId, error: EngineError, now: Now) {
         if error.is_forbidden() {
             return self.forbid_inspect(error);
         }
         let Some(tracker) = self.trackers.get_mut(id) else { return };
-        // One that hangs is not waited for twice.
+        // One that hangs is not waited for twice, and not asked again with every list.
         let hangs = matches!(error, EngineError::Timeout { .. });
+        tracker.inspect_after = if hangs { now.mono + REST } else { now.mono };
         tracker.inspect_failures = tracker.inspect_failures.saturating_add(if hangs { TRIES } else { 1 });
         tracker.described |= tracker.inspect_failures >= TRIES;
         let name = tracker.facts.listed.display_name();
@@ -148,8 +152,7 @@ impl Probe {
     /// Publishes numbers that wait, once inspect has told or was given up.
     fn settle(&mut self, id: &ContainerId, now: Now) {
         let Some(tracker) = self.trackers.get_mut(id) else { return };
-        let waits = !tracker.described && tracker.inspect_failures < TRIES && !self.inspect_forbidden;
-        if waits || !tracker.is_running() {
+        if tracker.waits_for_inspect(self.inspect_forbidden) || !tracker.is_running() {
             return;
         }
         let Some((sample, at)) = tracker.pending.take() else { return };

@@ -81,6 +81,8 @@ pub(super) struct ListCall {
     pub(super) not_before: Monotonic,
     /// The settings changed since it was asked: they say which labels are read, so its answer is of no use.
     pub(super) outdated: bool,
+    /// The settings changed since one was answered: the filters wait for the labels that they need.
+    pub(super) judges: bool,
     /// Whether all running containers are to be sampled after it.
     pub(super) sample_all: bool,
     /// Containers that events spoke of since it was asked: of these the events know better.
@@ -140,7 +142,7 @@ impl Probe {
             Input::Inspected(question, answer) => self.inspected(&question, answer, now),
             Input::Sampled(question, answer) => self.sampled(&question, answer, now),
             Input::EventsOpened(answer) => self.events_opened(answer, now),
-            Input::Event(event) => self.event(event),
+            Input::Event(event) => self.event(event, now),
             Input::EventsLost(error) => self.events_lost(error, now),
             Input::Settings(settings) => self.change_settings(settings, now),
         }
@@ -469,16 +471,13 @@ impl Probe {
             self.next_tick = Some(now.mono + settings.interval);
         }
         self.settings = settings;
-        // What was asked before was asked for other labels and variables: nothing is shown until both are asked again.
+        // What was asked before was asked for other labels and variables: nothing is shown, and nobody is judged by the
+        // filters, until both are asked again.
         self.list.outdated = self.list.out.is_some();
+        self.list.judges = true;
         for tracker in self.trackers.values_mut() {
             tracker.disturb();
             tracker.shown = false;
-        }
-        let unwatched: Vec<ContainerId> =
-            self.trackers.iter().filter(|(_, t)| !self.watches(&t.facts.listed)).map(|(id, _)| id.clone()).collect();
-        for id in unwatched {
-            self.remove(&id, Reason::Unwatched);
         }
         self.want_list(true);
     }

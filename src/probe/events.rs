@@ -4,11 +4,11 @@ use std::time::Duration;
 
 use super::core::Probe;
 use super::schedule::Backoff;
+use super::tracker::Tracker;
 use super::{Call, Feature, Happening};
 use crate::model::batch::Reason;
 use crate::model::container::{ContainerId, State};
 use crate::model::engine::{Action, Answer, EngineError, EngineEvent};
-use crate::model::observation::Facts;
 use crate::model::time::{Monotonic, Now};
 
 /// The longest pause before a lost stream is opened again.
@@ -113,7 +113,7 @@ impl Probe {
         self.happened(Happening::EventsLost { error, retry_in });
     }
 
-    pub(super) fn event(&mut self, event: Option<EngineEvent>) {
+    pub(super) fn event(&mut self, event: Option<EngineEvent>, now: Now) {
         if !self.is_good() {
             // Nothing is published until a list has worked; what happens during that list needs another one.
             self.list.wanted |= self.list.out.is_some();
@@ -124,7 +124,7 @@ impl Probe {
             Some(EngineEvent { container, action }) => {
                 self.remember_touched(&container, &action);
                 if self.trackers.contains_key(&container) {
-                    self.event_of_known(&container, action);
+                    self.event_of_known(&container, action, now);
                 } else if matches!(action, Action::Create | Action::Start) {
                     self.relist();
                 }
@@ -148,7 +148,7 @@ impl Probe {
         }
     }
 
-    fn event_of_known(&mut self, id: &ContainerId, action: Action) {
+    fn event_of_known(&mut self, id: &ContainerId, action: Action, now: Now) {
         match action {
             Action::Destroy => self.remove(id, Reason::Removed),
             Action::Start => self.moved_to(id, State::Running, None),
@@ -168,9 +168,10 @@ impl Probe {
             }
             Action::Network => self.want_sample(id),
             Action::Oom => {
-                self.change(id, |facts| facts.oom_kills = facts.oom_kills.saturating_add(1));
+                let forbidden = self.inspect_forbidden;
+                self.change(id, |tracker| tracker.killed(!tracker.waits_for_inspect(forbidden), now.wall));
             }
-            Action::Health(health) => self.change(id, |facts| facts.listed.health = health),
+            Action::Health(health) => self.change(id, |tracker| tracker.facts_mut().listed.health = health),
             Action::Create => {}
         }
     }
@@ -181,9 +182,9 @@ impl Probe {
         }
     }
 
-    fn change(&mut self, id: &ContainerId, how: impl FnOnce(&mut Facts)) {
+    fn change(&mut self, id: &ContainerId, how: impl FnOnce(&mut Tracker)) {
         if let Some(tracker) = self.trackers.get_mut(id) {
-            how(tracker.facts_mut());
+            how(tracker);
             self.show(id, true);
         }
     }
@@ -199,7 +200,7 @@ impl Probe {
             listed.exit_code = exit_code;
         }
         let listed = listed.clone();
-        if !self.watches(&listed) {
+        if self.lets_go(&listed) {
             return self.remove(id, Reason::Unwatched);
         }
         if was.is_running() != is.is_running() || starts {

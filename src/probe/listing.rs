@@ -25,11 +25,12 @@ impl Probe {
             return self.send_list(now);
         }
         self.list.not_before = now.mono + (now.mono.since(asked.mono) * 5).max(DISTANCE);
-        let listing = match answer {
+        let mut listing = match answer {
             Ok(listing) => listing,
             Err(error) => return self.fail(error, true, now),
         };
         self.recover(now);
+        self.list.judges = false;
         if let Some(cycle) = &mut self.cycle {
             cycle.listed = Some(now);
         }
@@ -40,12 +41,12 @@ impl Probe {
         let sample_all = std::mem::take(&mut self.list.sample_all);
         let touched = std::mem::take(&mut self.list.touched);
         let removed = std::mem::take(&mut self.list.removed);
+        self.correct(&mut listing, &touched);
         let watched = self.choose(&listing, &removed);
         self.remove_missing(&listing, &touched);
         for listed in listing.containers {
             if watched.contains(&listed.id) {
-                let known_better = touched.contains(&listed.id);
-                self.listed_one(listed, known_better, sample_all, now);
+                self.listed_one(listed, sample_all, now);
             } else if !removed.contains(&listed.id) {
                 self.remove(&listed.id, Reason::Unwatched);
             }
@@ -53,10 +54,29 @@ impl Probe {
         self.observe_engine();
     }
 
+    /// What events told since the list was asked is newer than what the list tells.
+    fn correct(&self, listing: &mut Listing, touched: &HashSet<ContainerId>) {
+        if touched.is_empty() {
+            return;
+        }
+        for listed in listing.containers.iter_mut().filter(|c| touched.contains(&c.id)) {
+            if let Some(tracker) = self.trackers.get(&listed.id) {
+                let known = &tracker.facts.listed;
+                (listed.state, listed.name) = (known.state, known.name.clone());
+                (listed.exit_code, listed.health, listed.up_for) = (known.exit_code, known.health, None);
+            }
+        }
+    }
+
     /// Whether the filters and settings let it be watched.
-    pub(super) fn watches(&self, listed: &Listed) -> bool {
+    fn watches(&self, listed: &Listed) -> bool {
         (self.settings.stopped || listed.state.is_running() || listed.state == State::Unknown)
             && (self.settings.admits)(listed)
+    }
+
+    /// Whether the filters do not let a container go on being watched as it is now.
+    pub(super) fn lets_go(&self, listed: &Listed) -> bool {
+        !self.list.judges && !self.watches(listed)
     }
 
     /// Those to watch. Over the cap, those that are watched stay, and new ones come in the order of their ids, so that
@@ -104,7 +124,7 @@ impl Probe {
         self.trackers.insert(id, tracker);
     }
 
-    fn listed_one(&mut self, listed: Listed, known_better: bool, sample_all: bool, now: Now) {
+    fn listed_one(&mut self, listed: Listed, sample_all: bool, now: Now) {
         let id = listed.id.clone();
         let is_new = !self.trackers.contains_key(&id);
         if is_new {
@@ -112,13 +132,13 @@ impl Probe {
         }
         let mut changed = is_new;
         let up_for = listed.up_for;
-        if !is_new && !known_better {
+        if !is_new {
             changed |= self.take_list_s_word(&id, listed, now);
         }
         let Some(tracker) = self.trackers.get_mut(&id) else { return };
         tracker.up = up_for.map(|up| (up, now.mono));
         let undescribed = !tracker.described || tracker.inspect_failures > 0 || tracker.facts.details.is_none();
-        if undescribed && !self.inspect_forbidden && tracker.inspect.is_idle() {
+        if undescribed && tracker.inspect.is_idle() && tracker.inspect_after <= now.mono {
             self.want_inspect(&id);
         }
         self.show(&id, sample_all || changed);

@@ -7,8 +7,11 @@ use super::counters::Counters;
 use crate::model::container::{Details, Listed, State, UpFor};
 use crate::model::engine::EngineInfo;
 use crate::model::observation::{CounterGroup, Facts};
-use crate::model::sample::Sample;
+use crate::model::sample::{Count, Sample};
 use crate::model::time::{Monotonic, Now, UnixNanos};
+
+/// After so many failed inspects in a row numbers are published without what inspect tells.
+pub(super) const TRIES: u32 = 2;
 
 /// Whether something is to be asked, waits in the queue, or is being asked. One question is out at most.
 #[derive(Debug, Clone, Copy, Default)]
@@ -38,9 +41,12 @@ impl Ask {
         self.wanted = false;
     }
 
-    /// It came to the front of the queue. Returns whether to ask it.
+    /// It came to the front of the queue. Returns whether to ask it: an entry may be left over from when the container was
+    /// watched before.
     pub(super) fn begin(&mut self) -> bool {
-        self.queued = false;
+        if !std::mem::take(&mut self.queued) {
+            return false;
+        }
         self.out = std::mem::take(&mut self.wanted);
         self.out
     }
@@ -69,11 +75,15 @@ pub(super) struct Tracker {
     pub(super) described: bool,
     /// Inspects that failed in a row.
     pub(super) inspect_failures: u32,
+    /// Lists have it inspected from then on only: it hung.
+    pub(super) inspect_after: Monotonic,
     /// Numbers that wait for inspect.
     pub(super) pending: Option<(Sample, Now)>,
     pub(super) counters: Counters,
     /// Whether numbers of this run were taken for an earlier one's.
     doubted: bool,
+    /// Kills of this run that are not yet counted, because its start is not yet known.
+    kills: Count,
     /// The start of the run is published and stays as it is.
     pub(super) frozen: bool,
     /// Whether an earlier run was seen, so that this one's counters started over.
@@ -113,9 +123,11 @@ impl Tracker {
             sample: Ask::default(),
             described: false,
             inspect_failures: 0,
+            inspect_after: Monotonic::default(),
             pending: None,
             counters: Counters::default(),
             doubted: false,
+            kills: 0,
             frozen: false,
             ran_before: false,
             latest_start: UnixNanos::UNKNOWN,
@@ -141,6 +153,11 @@ impl Tracker {
         self.state().is_running()
     }
 
+    /// Whether inspect is still to tell of this run.
+    pub(super) fn waits_for_inspect(&self, forbidden: bool) -> bool {
+        !self.described && self.inspect_failures < TRIES && !forbidden
+    }
+
     /// Something happened to it: answers to what was asked before are not used, and inspect has to tell anew.
     pub(super) fn disturb(&mut self) {
         self.epoch = self.epoch.wrapping_add(1);
@@ -154,6 +171,7 @@ impl Tracker {
         self.frozen = false;
         self.counters = Counters::default();
         self.doubted = false;
+        self.kills = 0;
         let facts = self.facts_mut();
         facts.oom_kills = 0;
         facts.run_start = UnixNanos::UNKNOWN;
@@ -210,10 +228,30 @@ impl Tracker {
             Some((before, start)) if before == told => start,
             _ => later(told.min(now), self.latest_start),
         };
-        self.frozen = true;
         self.last_run = Some((told, start));
         self.latest_start = self.latest_start.max(start);
         self.facts_mut().run_start = start;
+        self.freeze();
+    }
+
+    fn freeze(&mut self) {
+        self.frozen = true;
+        let kills = std::mem::take(&mut self.kills);
+        if kills > 0 {
+            let facts = self.facts_mut();
+            facts.oom_kills = facts.oom_kills.saturating_add(kills);
+        }
+    }
+
+    /// A process was killed for memory. It counts once the start of the run is known, since which kills are counted.
+    pub(super) fn killed(&mut self, nobody_tells: bool, now: UnixNanos) {
+        self.kills = self.kills.saturating_add(1);
+        if nobody_tells {
+            self.freeze_start(now);
+        }
+        if self.frozen {
+            self.freeze();
+        }
     }
 
     /// Whether these numbers were taken before the run began, so that they are an earlier run's. Said once a run: with
@@ -232,7 +270,7 @@ impl Tracker {
         if self.ran_before {
             self.start_run(now, now);
         }
-        self.frozen = true;
+        self.freeze();
     }
 
     /// These counters started over within the run, after the last sample.

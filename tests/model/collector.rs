@@ -109,6 +109,9 @@ impl Collector {
                 }
             }
             if let Some(container) = container {
+                if matches!(ended, Some(Reason::Unwatched | Reason::Removed)) {
+                    self.forget_starts(&container);
+                }
                 told.ended.extend(ended.map(|reason| (container.clone(), reason)));
                 if sampled {
                     told.sampled.push(container);
@@ -273,7 +276,7 @@ impl Collector {
     }
 
     /// Forgets since when a container's counters counted: it was forgotten by the agent too.
-    pub(crate) fn forget_starts(&mut self, container: &str) {
+    fn forget_starts(&mut self, container: &str) {
         for s in self.series.iter_mut().filter(|s| s.container.as_deref() == Some(container)) {
             s.start = UnixNanos::UNKNOWN;
             s.value = match s.value {

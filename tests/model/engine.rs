@@ -58,10 +58,13 @@ pub(crate) struct Container {
     pub(crate) state: State,
     pub(crate) created: u64,
     pub(crate) started_at: Option<u64>,
+    /// All starts, and when it was created.
+    pub(crate) starts: Vec<u64>,
     run_since: u64,
     pub(crate) restarts: i64,
     pub(crate) exit_code: i64,
     pub(crate) kills: i64,
+    pub(crate) ever_killed: bool,
     pub(crate) health: Option<Health>,
     pub(crate) memory_limit: Option<i64>,
     pub(crate) cpu_limit: Option<f64>,
@@ -155,11 +158,13 @@ impl Engine {
             state: State::Created,
             created: self.wall(now),
             started_at: None,
+            starts: vec![self.wall(now)],
             run_since: now,
             restarts: 0,
             exit_code: 0,
             kills: 0,
-            health: None,
+            ever_killed: false,
+            health: (self.made % 2 == 1).then_some(Health::Starting),
             memory_limit: (self.made % 3 == 1).then_some(128 * MIB),
             cpu_limit: (self.made % 3 == 2).then_some(1.5),
             pids_limit: (self.made % 4 == 1).then_some(100),
@@ -241,6 +246,7 @@ impl Container {
         self.state = State::Running;
         self.run_since = now;
         self.started_at = Some(wall);
+        self.starts.push(wall);
         self.kills = 0;
         self.exit_code = 0;
         self.health = self.health.map(|_| Health::Starting);
@@ -283,6 +289,7 @@ impl Container {
             }
             Change::OutOfMemory { fatal } if running => {
                 self.kills += 1;
+                self.ever_killed = true;
                 let die = fatal.then(|| self.stop(State::Exited, 137));
                 [Action::Oom].into_iter().chain(die).collect()
             }
@@ -299,8 +306,8 @@ impl Container {
                 self.state = State::Running;
                 vec![Action::Unpause]
             }
-            Change::Health(health) if self.state == State::Running => {
-                self.health = Health::ALL.get(usize::from(health)).copied();
+            Change::Health(health) if self.state == State::Running && self.health.is_some() => {
+                self.health = Some(Health::ALL[usize::from(health) % Health::ALL.len()]);
                 vec![Action::Health(self.health)]
             }
             Change::Limit(which) => {

@@ -92,4 +92,24 @@ fn what_happened_while_the_engine_was_away_is_inspected() {
 #[test]
 fn what_happened_before_a_lost_stream_was_open_again_is_inspected() {
     check(1, &[Pass(1), Do(0, Restart), Events(Stream::Breaks)]);
+    check(1, &[Pass(1), Do(0, Restart), Events(Stream::Forbidden)]);
+}
+
+#[test]
+fn a_filter_by_a_label_that_was_not_read_before_waits_for_it() {
+    check(2, &[Pass(10), Reload(Choice { filter: 2, ..Choice::default() }), Pass(10)]);
+}
+
+#[test]
+fn kills_are_counted_once_the_start_of_the_run_is_known() {
+    let steps = [Pass(1500), Do(0, OutOfMemory { fatal: true }), Pass(20), Do(0, Start), Do(0, OutOfMemory { fatal: true })];
+    check_with(Choice::default(), 1, &[Delay(3, Moment::Late)], &steps);
+}
+
+#[test]
+fn a_filter_judges_by_a_name_that_an_event_told_after_the_list_was_asked() {
+    let settings = Choice { filter: 1, ..Choice::default() };
+    let early = [Delay(20, Moment::Early)];
+    check_with(settings, 1, &early, &[Pass(2015), Do(0, Rename(6)), Pass(500), Do(0, Rename(0)), Pass(500)]);
+    check_with(settings, 1, &early, &[Run(0), Pass(2900), Do(1, Rename(6)), Pass(105), Do(1, Rename(0)), Pass(500)]);
 }

@@ -80,10 +80,10 @@ pub(crate) fn compare(question: &Question<'_>, collector: &Collector) -> Vec<Str
             continue;
         }
         for s in series.iter().filter(|s| s.metric.kind == Kind::Counter && !own_start(s)) {
-            let start = if s.metric.name == "container.restarts" { vec![c.created] } else { vec![] };
-            let allowed = start.into_iter().chain(c.started_at).collect::<Vec<_>>();
-            if !allowed.contains(&s.start.0) {
-                wrong.push(format!("{who}: {} starts at {:?}, not at one of {allowed:?}", s.metric.name, s.start));
+            let restarts = s.metric.name == "container.restarts";
+            let right = if restarts { c.starts.contains(&s.start.0) } else { c.started_at == Some(s.start.0) };
+            if !right {
+                wrong.push(format!("{who}: {} starts at {:?}, not at {:?}", s.metric.name, s.start, c.started_at));
             }
         }
     }
@@ -206,7 +206,7 @@ fn list(choice: Choice) -> List {
 
 fn engine(q: &Question<'_>) -> Expectations {
     let mut out = list(q.choice);
-    out.put("dockpulse.engine.up", (G, "1"), &[], Worth::Int(i64::from(q.up)));
+    out.put("dockpulse.engine.up", (G, "{engine}"), &[], Worth::Int(i64::from(q.up)));
     if let Some(at) = q.last_list {
         out.put("dockpulse.probe.last_success", (G, "s"), &[], Worth::Double(at as f64 / 1e9));
     }
@@ -226,6 +226,10 @@ fn container(q: &Question<'_>, c: &Container) -> Expectations {
     if let Some(numbers) = c.told.as_ref().filter(|_| c.is_running() && c.stats == Call::Works) {
         limits(q, c, numbers, &mut out);
         usage_series(numbers, &mut out);
+        // A rate needs two samples; with few calls at once, those that hang leave time for one perhaps.
+        let hangs = |c: &Container| [c.stats, c.inspect].contains(&Call::Hangs);
+        let starved = q.choice.concurrency > 0 && q.engine.containers.iter().any(hangs);
+        out.add("container.cpu.usage", (G, "{cpu}"), &[], Worth::Near(RATE), starved);
     }
     out.out
 }
@@ -246,9 +250,10 @@ fn state_series(q: &Question<'_>, c: &Container, out: &mut List) {
     let restarts = if vague { Worth::Any } else { Worth::Int(c.restarts) };
     out.add("container.restarts", (C, "{restarts}"), &[], restarts, vague);
     // Kills before the events were there are one to inspect.
-    let kills = if vague { Worth::Any } else { Worth::Between(1, c.kills.max(1)) };
-    if c.kills > 0 || vague {
-        out.add("container.memory.oom_kill.count", (C, "{event}"), &[], kills, vague);
+    let kills = if vague || c.kills == 0 { Worth::Any } else { Worth::Between(1, i64::MAX) };
+    // Late news of kills of the run before cannot be told from those of this one.
+    if c.ever_killed || vague {
+        out.add("container.memory.oom_kill.count", (C, "{event}"), &[], kills, vague || c.kills == 0);
     }
 }
 
@@ -276,7 +281,6 @@ fn usage_series(n: &Numbers, out: &mut List) {
         }
         None => out.put("container.cpu.time", (C, "s"), &[], Worth::Double(n.total as f64 / 1e9)),
     }
-    out.put("container.cpu.usage", (G, "{cpu}"), &[], Worth::Near(RATE));
     let [periods, throttled, time] = n.periods.map(Worth::Int);
     out.put("container.cpu.throttling_data.periods", (C, "{periods}"), &[], periods);
     out.put("container.cpu.throttling_data.throttled_periods", (C, "{periods}"), &[], throttled);

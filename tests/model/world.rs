@@ -124,6 +124,7 @@ struct World {
     retry: Option<(u64, u64)>,
     introduced: bool,
     blind: bool,
+    inspect_hung: bool,
     last_list: Option<u64>,
     refuse: bool,
     refused: Vec<(u64, Vec<(Arc<Resource>, Point)>)>,
@@ -207,6 +208,7 @@ impl World {
             retry: None,
             introduced: false,
             blind: false,
+            inspect_hung: false,
             last_list: None,
             refuse: false,
             refused: Vec::new(),
@@ -236,6 +238,8 @@ impl World {
         self.compare("all is quiet");
         if self.collector.wrong.is_empty() {
             self.engine.heal();
+            // Where inspect hung, it is not asked again at once.
+            self.pass(if self.inspect_hung { 30 * SECOND } else { 0 });
             self.calm_down();
             self.compare("all is healed");
         }
@@ -599,6 +603,7 @@ impl World {
             Input::Listed(Err(_)) => self.failed(),
             Input::Inspected(question, answer) => {
                 self.blind |= matches!(answer, Err(e) if e.is_forbidden());
+                self.inspect_hung |= matches!(answer, Err(EngineError::Timeout { .. }));
                 let now = self.now;
                 let c = self.engine.find(&question.id)?;
                 c.described = answer.as_ref().ok().map(|_| now);
@@ -638,10 +643,10 @@ impl World {
     }
 
     fn expect_sample(&mut self, call: &Outstanding, id: ContainerId) {
-        let Some(c) = self.engine.find(&id) else { return };
+        let Some(c) = self.engine.containers.iter().find(|c| c.id == id) else { return };
         let plain = c.touched < call.asked && c.is_running() && c.described.is_some_and(|at| at >= c.touched);
+        let simple = self.choice.concurrency == 0 && self.choice.max == 0 && truth::admits(self.choice, c) && self.good && self.changed_link < call.asked;
         let alone = !self.calls.iter().any(|c| is_about(&c.call, &id));
-        let simple = self.choice.concurrency == 0 && self.good && self.changed_link < call.asked;
         let settled = self.choices.last().is_none_or(|(at, _)| *at < call.asked);
         if plain && alone && simple && settled {
             self.duties.push((self.now + DELAY + 1, self.now, Duty::Sampled(id)));
@@ -653,9 +658,8 @@ impl World {
     fn apply(&mut self, input: Input) {
         let effects = self.pipeline.apply(input, self.moment());
         self.perform(effects);
-        if let Some((_, retract_at)) = self.failing
-            && self.now >= retract_at
-            && (self.choice.grace == 0 || self.now > retract_at + DELAY)
+        if let Some((since, retract_at)) = self.failing
+            && self.now >= retract_at + if retract_at == since { 0 } else { DELAY + 1 }
             && self.collector.live_of_containers > 0
         {
             self.wrong("the engine fails beyond the grace, and series of its containers are live".to_owned());
@@ -752,9 +756,6 @@ impl World {
             self.sampled_at.push((container, self.now));
         }
         for (container, reason) in told.ended {
-            if matches!(reason, Reason::Unwatched | Reason::Removed) {
-                self.collector.forget_starts(&container);
-            }
             if !refuse && !self.is_right(&container, reason) {
                 self.wrong(format!("series of {} ended: {reason}; that is not so", &container[..12]));
             }
