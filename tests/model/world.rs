@@ -650,7 +650,11 @@ impl World {
     fn expect_sample(&mut self, call: &Outstanding, id: ContainerId) {
         let Some(c) = self.engine.containers.iter().find(|c| c.id == id) else { return };
         let plain = c.touched < call.asked && c.is_running() && c.described.is_some_and(|at| at >= c.touched);
-        let simple = self.choice.concurrency == 0 && self.choice.max == 0 && truth::admits(self.choice, c) && self.good && self.changed_link < call.asked;
+        let simple = self.choice.concurrency == 0
+            && self.choice.max == 0
+            && truth::admits(self.choice, c)
+            && self.good
+            && self.changed_link < call.asked;
         let alone = !self.calls.iter().any(|c| is_about(&c.call, &id));
         let settled = self.choices.last().is_none_or(|(at, _)| *at < call.asked);
         if plain && alone && simple && settled {
