@@ -41,6 +41,7 @@ impl Probe {
         let Some(tracker) = self.trackers.get_mut(id) else { return };
         let (was, name) = (tracker.state(), tracker.facts.listed.name.clone());
         tracker.describe(details, now.wall);
+        (tracker.described_at, tracker.inspect_after) = (now.mono, now.mono);
         let is = tracker.state();
         let renamed = tracker.facts.listed.name != name;
         if was.is_running() && !is.is_running() {
@@ -138,14 +139,16 @@ impl Probe {
     }
 
     /// Numbers wait until inspect has told of the run they belong to. Counters that fell have inspect asked once more:
-    /// the container may have been restarted unseen.
+    /// the container may have been restarted unseen, and an answer that is on its way may be older than that.
     fn wait_for_inspect(&mut self, id: &ContainerId, sample: Sample, now: Now) {
         let Some(tracker) = self.trackers.get_mut(id) else { return };
         let fell = !tracker.counters.fallen(&sample).is_empty();
-        tracker.pending = Some((sample, now));
-        if fell && tracker.inspect.is_idle() && !self.inspect_forbidden {
-            tracker.described = false;
+        if fell && tracker.described && !self.inspect_forbidden {
+            tracker.disturb();
+            tracker.pending = Some((sample, now));
             self.want_inspect(id);
+        } else {
+            tracker.pending = Some((sample, now));
         }
     }
 
@@ -166,7 +169,7 @@ impl Probe {
             tracker.start_over(fallen);
         }
         tracker.freeze_start(now.wall);
-        let previous = tracker.counters.previous();
+        let previous = tracker.counters.previous(&sample);
         tracker.counters.remember(&sample, at);
         let since = tracker.counters.since().to_vec();
         let name = tracker.facts.listed.display_name();

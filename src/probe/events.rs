@@ -46,6 +46,15 @@ impl EventStream {
         self.state = StreamState::Closed;
     }
 
+    /// How old what inspect told may become. Its price is little beside that of a minute's samples.
+    pub(super) fn good_for(&self) -> Duration {
+        match self.state {
+            StreamState::Open => Duration::from_secs(600),
+            // Nobody tells of other limits, or of a restart that the list's words do not show.
+            _ => Duration::from_secs(60),
+        }
+    }
+
     pub(super) fn retry_at(&self) -> Option<Monotonic> {
         match self.state {
             StreamState::Due(at) => Some(at),
@@ -103,6 +112,7 @@ impl Probe {
         if matches!(self.events.state, StreamState::Open | StreamState::Opening) {
             self.reopen_later(error, now);
             self.relist();
+            self.describe_anew();
         }
     }
 

@@ -137,8 +137,9 @@ impl Probe {
         }
         let Some(tracker) = self.trackers.get_mut(&id) else { return };
         tracker.up = up_for.map(|up| (up, now.mono));
+        let old = now.mono.since(tracker.described_at) >= self.events.good_for();
         let undescribed = !tracker.described || tracker.inspect_failures > 0 || tracker.facts.details.is_none();
-        if undescribed && tracker.inspect.is_idle() && tracker.inspect_after <= now.mono {
+        if (undescribed || old) && tracker.inspect.is_idle() && tracker.inspect_after <= now.mono {
             self.want_inspect(&id);
         }
         self.show(&id, sample_all || changed);

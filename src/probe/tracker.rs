@@ -75,6 +75,8 @@ pub(super) struct Tracker {
     pub(super) described: bool,
     /// Inspects that failed in a row.
     pub(super) inspect_failures: u32,
+    /// When inspect told last.
+    pub(super) described_at: Monotonic,
     /// Lists have it inspected from then on only: it hung.
     pub(super) inspect_after: Monotonic,
     /// Numbers that wait for inspect.
@@ -123,6 +125,7 @@ impl Tracker {
             sample: Ask::default(),
             described: false,
             inspect_failures: 0,
+            described_at: Monotonic::default(),
             inspect_after: Monotonic::default(),
             pending: None,
             counters: Counters::default(),

@@ -178,7 +178,7 @@ impl Collector {
         if !s.live {
             if s.owed == 0 {
                 self.bad(at, "retracted, but it is not live");
-            } else {
+            } else if !refuse {
                 s.owed -= 1;
             }
             return;

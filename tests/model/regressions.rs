@@ -102,7 +102,8 @@ fn a_filter_by_a_label_that_was_not_read_before_waits_for_it() {
 
 #[test]
 fn kills_are_counted_once_the_start_of_the_run_is_known() {
-    let steps = [Pass(1500), Do(0, OutOfMemory { fatal: true }), Pass(20), Do(0, Start), Do(0, OutOfMemory { fatal: true })];
+    let steps =
+        [Pass(1500), Do(0, OutOfMemory { fatal: true }), Pass(20), Do(0, Start), Do(0, OutOfMemory { fatal: true })];
     check_with(Choice::default(), 1, &[Delay(3, Moment::Late)], &steps);
 }
 
@@ -112,4 +113,17 @@ fn a_filter_judges_by_a_name_that_an_event_told_after_the_list_was_asked() {
     let early = [Delay(20, Moment::Early)];
     check_with(settings, 1, &early, &[Pass(2015), Do(0, Rename(6)), Pass(500), Do(0, Rename(0)), Pass(500)]);
     check_with(settings, 1, &early, &[Run(0), Pass(2900), Do(1, Rename(6)), Pass(105), Do(1, Rename(0)), Pass(500)]);
+}
+
+#[test]
+fn one_sample_given_twice_is_worth_the_same_rate_twice() {
+    let settings = Choice { slower: 16, ..Choice::default() };
+    check_with(settings, 1, &[], &[Pass(2602)]);
+    check_with(settings, 1, &[], &[Pass(10), Trigger, Trigger, Pass(2)]);
+}
+
+#[test]
+fn a_container_whose_inspect_hung_once_is_inspected_after_a_reload() {
+    let hung = [Inspect(0, Call::Hangs), Pass(2000), Do(0, Exit(0)), Inspect(0, Call::Works), Pass(2000)];
+    check(1, &[&hung[..], &[Reload(Choice { attributes: 4, ..Choice::default() })]].concat());
 }

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
-use dockpulse::model::container::State;
+use dockpulse::model::container::{Health, State};
 use dockpulse::model::series::{AttributeValue, Kind, Resource, Value};
 
 use crate::collector::{Collector, Series};
@@ -55,6 +55,8 @@ pub(crate) struct Question<'a> {
     pub(crate) last_list: Option<u64>,
     /// Whether inspect was forbidden once: it is never asked again.
     pub(crate) blind: bool,
+    /// Whether containers whose inspect hung have been asked again.
+    pub(crate) rested: bool,
     /// Whether no clock was ever set.
     pub(crate) clocks_run_true: bool,
 }
@@ -133,7 +135,7 @@ pub(crate) fn admits(choice: Choice, c: &Container) -> bool {
 
 /// Whether what inspect tells cannot be known to be right.
 fn vague(q: &Question<'_>, c: &Container) -> bool {
-    q.blind || c.inspect != Call::Works || c.unseen.is_some()
+    q.blind || c.inspect != Call::Works || c.unseen.is_some() || c.inspect_failed && !q.rested
 }
 
 fn check_owner(who: &str, expected: &Expectations, series: &[&Series], wrong: &mut Vec<String>) {
@@ -238,11 +240,11 @@ fn state_series(q: &Question<'_>, c: &Container, out: &mut List) {
     let vague = vague(q, c);
     let one = Worth::Int(1);
     out.put("container.status.state", (U, "{container}"), &[("container.status.state", c.state.as_str())], one.clone());
-    if let Some(health) = c.health.filter(|_| c.is_running()) {
-        // The list's words do not tell it of a paused container.
-        let optional = vague && c.state == State::Paused;
+    // The list's words do not tell it of a paused container: there it is the last that was known, if any.
+    let guessed = vague && c.state == State::Paused;
+    for health in Health::ALL.into_iter().filter(|h| c.is_running() && (c.health == Some(*h) || guessed)) {
         let attributes = [("container.status.health", health.as_str())];
-        out.add("container.status.health", (U, "{container}"), &attributes, one, optional);
+        out.add("container.status.health", (U, "{container}"), &attributes, one.clone(), guessed);
     }
     if c.state == State::Exited {
         out.put("container.status.exit_code", (G, "1"), &[], Worth::Int(c.exit_code));
@@ -259,7 +261,8 @@ fn state_series(q: &Question<'_>, c: &Container, out: &mut List) {
 
 /// What inspect tells.
 fn limits(q: &Question<'_>, c: &Container, n: &Numbers, out: &mut List) {
-    let vague = vague(q, c);
+    // What inspect tells of limits is published with the next numbers.
+    let vague = vague(q, c) || c.described.is_some_and(|at| n.taken < at);
     let worth = |exact: Worth| if vague { Worth::Any } else { exact };
     if let Some(limit) = c.cpu_limit.or(vague.then_some(0.0)) {
         out.add("container.cpu.limit", (G, "{cpu}"), &[], worth(Worth::Double(limit)), vague);

@@ -125,6 +125,8 @@ struct World {
     introduced: bool,
     blind: bool,
     inspect_hung: bool,
+    rested: bool,
+    ever_refused: bool,
     last_list: Option<u64>,
     refuse: bool,
     refused: Vec<(u64, Vec<(Arc<Resource>, Point)>)>,
@@ -209,6 +211,8 @@ impl World {
             introduced: false,
             blind: false,
             inspect_hung: false,
+            rested: false,
+            ever_refused: false,
             last_list: None,
             refuse: false,
             refused: Vec::new(),
@@ -240,6 +244,7 @@ impl World {
             self.engine.heal();
             // Where inspect hung, it is not asked again at once.
             self.pass(if self.inspect_hung { 30 * SECOND } else { 0 });
+            self.rested = true;
             self.calm_down();
             self.compare("all is healed");
         }
@@ -645,7 +650,11 @@ impl World {
     fn expect_sample(&mut self, call: &Outstanding, id: ContainerId) {
         let Some(c) = self.engine.containers.iter().find(|c| c.id == id) else { return };
         let plain = c.touched < call.asked && c.is_running() && c.described.is_some_and(|at| at >= c.touched);
-        let simple = self.choice.concurrency == 0 && self.choice.max == 0 && truth::admits(self.choice, c) && self.good && self.changed_link < call.asked;
+        let simple = self.choice.concurrency == 0
+            && self.choice.max == 0
+            && truth::admits(self.choice, c)
+            && self.good
+            && self.changed_link < call.asked;
         let alone = !self.calls.iter().any(|c| is_about(&c.call, &id));
         let settled = self.choices.last().is_none_or(|(at, _)| *at < call.asked);
         if plain && alone && simple && settled {
@@ -748,7 +757,7 @@ impl World {
             ));
         }
         if refuse {
-            self.refuse = false;
+            (self.refuse, self.ever_refused) = (false, true);
             self.refused.push((self.now + 300 * MS, told.refused));
         }
         for container in told.sampled {
@@ -756,7 +765,7 @@ impl World {
             self.sampled_at.push((container, self.now));
         }
         for (container, reason) in told.ended {
-            if !refuse && !self.is_right(&container, reason) {
+            if !self.ever_refused && !self.is_right(&container, reason) {
                 self.wrong(format!("series of {} ended: {reason}; that is not so", &container[..12]));
             }
         }
@@ -768,7 +777,7 @@ impl World {
         let Some(c) = c else { return true };
         let lately = |at: u64| at + MEMORY > self.now;
         match reason {
-            Reason::Removed => !self.refused.is_empty(),
+            Reason::Removed => false,
             Reason::Stopped => c.ever_stopped,
             Reason::SampleFailed => c.ever_failed || c.ever_stopped,
             Reason::EngineDown => self.ever_failed,
@@ -822,6 +831,7 @@ impl World {
             introduced: self.introduced,
             last_list: self.last_list,
             blind: self.blind,
+            rested: self.rested,
             clocks_run_true: self.clocks_run_true,
         };
         let wrong = truth::compare(&question, &self.collector);
