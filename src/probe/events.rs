@@ -179,9 +179,15 @@ impl Probe {
             Action::Network => self.want_sample(id),
             Action::Oom => {
                 let forbidden = self.inspect_forbidden;
-                self.change(id, |tracker| tracker.killed(!tracker.waits_for_inspect(forbidden), now.wall));
+                self.change(id, |tracker| {
+                    tracker.outdate_inspect();
+                    tracker.killed(!tracker.waits_for_inspect(forbidden), now.wall);
+                });
             }
-            Action::Health(health) => self.change(id, |tracker| tracker.facts_mut().listed.health = health),
+            Action::Health(health) => self.change(id, |tracker| {
+                tracker.outdate_inspect();
+                tracker.facts_mut().listed.health = health;
+            }),
             Action::Create => {}
         }
     }
@@ -203,6 +209,7 @@ impl Probe {
     fn moved_to(&mut self, id: &ContainerId, is: State, exit_code: Option<i64>) {
         let Some(tracker) = self.trackers.get_mut(id) else { return };
         let was = tracker.state();
+        tracker.outdate_inspect();
         let starts = is == State::Running && (was != State::Paused);
         let listed = &mut tracker.facts_mut().listed;
         listed.state = is;

@@ -57,6 +57,11 @@ impl Ask {
         self.wanted && self.want()
     }
 
+    /// Whether it is being asked.
+    pub(super) fn is_out(&self) -> bool {
+        self.out
+    }
+
     /// Whether nothing is asked and nothing waits.
     pub(super) fn is_idle(&self) -> bool {
         !self.out && !self.wanted
@@ -166,6 +171,13 @@ impl Tracker {
         self.epoch = self.epoch.wrapping_add(1);
         self.described = false;
         self.pending = None;
+    }
+
+    /// An event told of something that inspect tells too: an answer that is on its way is older.
+    pub(super) fn outdate_inspect(&mut self) {
+        if self.inspect.is_out() {
+            self.epoch = self.epoch.wrapping_add(1);
+        }
     }
 
     /// Its counters start over. What inspect told of the run before is forgotten: its start, its kills.

@@ -782,7 +782,11 @@ impl World {
             Reason::SampleFailed => c.ever_failed || c.ever_stopped,
             Reason::EngineDown => self.ever_failed,
             Reason::IdentityChanged => {
-                c.may_change_identity || c.inspect_failed || !self.choices.is_empty() || self.ever_anonymous
+                c.may_change_identity
+                    || c.inspect_failed
+                    || self.blind
+                    || !self.choices.is_empty()
+                    || self.ever_anonymous
             }
             Reason::Unwatched => {
                 let before =
