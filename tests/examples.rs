@@ -1,5 +1,7 @@
 //! Every file under `examples/`, and the collector's settings, are what they say: they load, fit each other, and run.
 
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on says where")]
+
 use std::collections::BTreeSet;
 use std::fs;
 use std::net::SocketAddr;

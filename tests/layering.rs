@@ -1,6 +1,8 @@
 //! The rules of the house that the compiler does not know: which part may know which, what the pure parts keep away
 //! from, how large a file gets, how files begin and what modules are called.
 
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on says where")]
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
