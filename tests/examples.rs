@@ -173,6 +173,7 @@ fn smoke(docker_host: &str) -> Output {
         .env("PATH", "/usr/local/bin:/usr/bin:/bin")
         .env("DOCKPULSE", env!("CARGO_BIN_EXE_dockpulse"))
         .env("DOCKER_HOST", docker_host)
+        .env("DOCKPULSE_EXPORT__TIMEOUT", "1s")
         .output()
         .unwrap()
 }

@@ -168,7 +168,7 @@ impl Names {
             "self" => self.module.iter().chain(&path[1..]).cloned().collect(),
             "super" => {
                 let ups = path.iter().take_while(|p| *p == "super").count();
-                let up = self.module.len().checked_sub(ups).expect("super stays inside of the crate");
+                let up = self.module.len().checked_sub(ups).unwrap();
                 self.module[..up].iter().chain(&path[ups..]).cloned().collect()
             }
             _ => {
