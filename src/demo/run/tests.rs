@@ -149,7 +149,8 @@ async fn without_a_terminal_lines_tell_what_happens() {
 async fn on_a_terminal_the_picture_is_redrawn_and_the_last_one_stays() {
     let screen = Fake::default();
     let view = start(Some(screen.clone()));
-    settled().await;
+    // Between two ticks.
+    tokio::time::sleep(REDRAW * 5 / 2).await;
     let begun = view.paper.text();
     assert!(begun.starts_with("\x1b[?25l\x1b[2Kdockpulse demo"), "{begun:?}");
     view.receive(memory("web", 1.0, 1)).await;
@@ -172,8 +173,22 @@ async fn nobody_waits_for_a_reader_that_is_stuck() {
     }
 }
 
-#[tokio::test(start_paused = true)]
-async fn lines_that_a_slow_reader_missed_are_counted() {
+#[test]
+fn a_picture_waits_until_the_one_before_is_written() {
+    let info = DemoInfo { engines: vec![], simulated: true, collector: "c".into(), page: None };
+    let terminal = Some(Box::new(Fake::default()) as Box<dyn Screen>);
+    let mut shown = Shown::new(ViewOptions { info, color: false, terminal });
+    shown.redraw(at(1.0));
+    let first = shown.waiting.clone();
+    shown.redraw(at(2.0));
+    assert_eq!(shown.waiting, first);
+    shown.waiting.clear();
+    shown.redraw(at(3.0));
+    assert!(shown.waiting.starts_with(b"\x1b[") && shown.waiting != first);
+}
+
+#[test]
+fn lines_that_a_slow_reader_missed_are_counted() {
     let mut shown = Shown::new(ViewOptions {
         info: DemoInfo { engines: vec![], simulated: true, collector: "c".into(), page: None },
         color: false,

@@ -300,3 +300,15 @@ async fn it_ends_when_it_is_told_although_senders_are_connected() {
     assert!(receiver.recv().await.is_some(), "what was acknowledged is there");
     assert_eq!(receiver.recv().await, None);
 }
+
+#[tokio::test]
+async fn a_request_that_is_under_way_does_not_keep_it_from_ending() {
+    let Running { stop, task, http, .. } = start().await;
+    let mut stream = TcpStream::connect(http).await.unwrap();
+    let head =
+        "POST /v1/logs HTTP/1.1\r\nHost: x\r\nContent-Type: application/x-protobuf\r\nContent-Length: 9\r\n\r\nabc";
+    stream.write_all(head.as_bytes()).await.unwrap();
+    tokio::time::sleep(Duration::from_millis(50)).await;
+    stop.send(()).unwrap();
+    tokio::time::timeout(Duration::from_secs(5), task).await.unwrap().unwrap();
+}
