@@ -7,6 +7,7 @@ pub mod expect;
 mod grpc;
 mod http;
 pub mod identity;
+pub(crate) mod inbox;
 pub mod json;
 #[cfg(test)]
 pub(crate) mod made;
@@ -16,6 +17,8 @@ mod run;
 pub mod server;
 pub mod table;
 pub mod text;
+mod weight;
 
+pub use inbox::{Arrivals, Received};
 pub use points::Value;
 pub use run::{Format, Outcome, SinkError, SinkOptions, run};

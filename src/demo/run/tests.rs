@@ -8,6 +8,7 @@ use tokio::task::JoinHandle;
 
 use super::*;
 use crate::model::batch::Reason;
+use crate::sink::inbox::channel::{Sender, channel};
 use crate::sink::made::{at, engine, memory, memory_retracted};
 
 /// An output that keeps what is written; can be stuck or closed.
@@ -65,7 +66,7 @@ impl Screen for Fake {
 
 /// A view that runs in the background.
 struct Running {
-    requests: mpsc::Sender<Received>,
+    requests: Sender,
     retractions: mpsc::Sender<Retraction>,
     stop: oneshot::Sender<()>,
     paper: Paper,
@@ -78,7 +79,7 @@ fn start(terminal: Option<Fake>) -> Running {
         DemoInfo { engines: vec!["sim".into()], simulated: true, collector: "127.0.0.1:4317".into(), page: None };
     let terminal = terminal.map(|fake| Box::new(fake) as Box<dyn Screen>);
     let options = ViewOptions { info, color: false, terminal };
-    let (requests, from_sink) = mpsc::channel(8);
+    let (requests, from_sink) = channel();
     let (retractions, from_agent) = mpsc::channel(8);
     let (stop, stopped) = oneshot::channel();
     let paper = Paper::default();
@@ -94,7 +95,7 @@ fn start(terminal: Option<Fake>) -> Running {
 
 impl Running {
     async fn receive(&self, request: opentelemetry_proto::tonic::collector::metrics::v1::ExportMetricsServiceRequest) {
-        self.requests.send(Received::Metrics(request)).await.unwrap();
+        self.requests.send(&request).await;
     }
 
     async fn retract(&self, container: &str) {

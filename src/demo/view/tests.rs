@@ -117,9 +117,10 @@ fn where_not_all_fit_those_that_ended_are_shown_in_their_places() {
 
 #[test]
 fn no_size_is_too_small() {
+    let state = state();
     for width in 0..60 {
         for height in 0..30 {
-            shown(&state(), width, height, 13.0);
+            shown(&state, width, height, 13.0);
         }
     }
 }
