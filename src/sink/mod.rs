@@ -1,6 +1,8 @@
 //! A collector of one's own: takes OTLP in, keeps what a store would believe, shows it, checks it.
 //!
-//! Read [`belief`] first, which is pure; then [`identity`] and [`rules`].
+//! The way of a request: [`server`] → inbox (weighed, bounded) → [`run`](run()), which lets [`belief`] apply it, shows
+//! it ([`table`], [`json`]) and checks it ([`expect`]). Read [`belief`] first, which is pure; then [`identity`] and
+//! [`rules`].
 
 pub mod belief;
 pub mod expect;

@@ -83,6 +83,13 @@ pub enum SinkError {
     Json(#[from] serde_json::Error),
 }
 
+impl SinkError {
+    /// Whether it was asked for something that cannot be, rather than something went wrong.
+    pub fn is_usage(&self) -> bool {
+        matches!(self, Self::Nowhere | Self::Expectations(_))
+    }
+}
+
 /// Listens, and shows what arrives on `out` until `shutdown` is ready or the expectations are decided. What is not a
 /// result, the addresses first of all, goes to `err`.
 pub async fn run(

@@ -291,6 +291,15 @@ mod tests {
     }
 
     #[test]
+    fn what_is_not_known_is_stepped_over() {
+        let message = b"\x0a\x00";
+        for unknown in [&b"\x15abcd"[..], b"\x11abcdefgh", b"\x10\x80\x01", b"\x12\x02\x0a\x00"] {
+            let body = [unknown, message].concat();
+            assert_eq!(of_protobuf(&body, Kind::Metrics) - body.len(), size_of::<ResourceMetrics>(), "{unknown:?}");
+        }
+    }
+
+    #[test]
     fn no_nesting_is_too_deep() {
         let mut value = Vec::new();
         for _ in 0..2_000 {

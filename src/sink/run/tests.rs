@@ -215,9 +215,10 @@ async fn wrong_usage_is_told_before_anything_is_done() {
     let (mut out, mut err) = (Vec::new(), Vec::new());
     let nowhere = SinkOptions { listen: Listen { grpc: None, http: None }, ..SinkOptions::default() };
     let told = run(&nowhere, &clock, &mut out, &mut err, std::future::pending()).await.unwrap_err();
-    assert!(matches!(told, SinkError::Nowhere), "{told}");
+    assert!(matches!(told, SinkError::Nowhere) && told.is_usage(), "{told}");
     let no_file = SinkOptions { expect: Some(Path::new("/nonexistent/e.yaml").to_owned()), ..options() };
     let told = run(&no_file, &clock, &mut out, &mut err, std::future::pending()).await.unwrap_err();
     assert!(told.to_string().starts_with("cannot read /nonexistent/e.yaml: "), "{told}");
+    assert!(told.is_usage());
     assert!(out.is_empty() && err.is_empty());
 }
