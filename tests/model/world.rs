@@ -98,6 +98,9 @@ enum Duty {
     Sampled(ContainerId),
 }
 
+/// Retractions that the collector refused together.
+type Refused = Vec<(Arc<Resource>, Point)>;
+
 struct World {
     engine: Engine,
     pipeline: Pipeline,
@@ -129,7 +132,7 @@ struct World {
     ever_refused: bool,
     last_list: Option<u64>,
     refuse: bool,
-    refused: Vec<(u64, Vec<(Arc<Resource>, Point)>)>,
+    refused: Vec<(u64, Refused)>,
     delivered: u64,
     finished: bool,
     ever_failed: bool,
