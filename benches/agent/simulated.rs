@@ -44,7 +44,7 @@ pub(crate) async fn run(simulated: Simulated) -> Result<(), Box<dyn std::error::
     let (mut probes, mut samples) = (0_u64, 0_u64);
     let shell = Drive {
         engine: Arc::new(engine),
-        wanted: settings.convert.identity.wanted(),
+        wanted: settings.convert.identity.wanted().into(),
         timeout: Duration::from_secs(10),
         clock,
         control,

@@ -16,6 +16,7 @@ use crate::engine::Engine;
 use crate::export;
 use crate::ledger::Ended;
 use crate::model::Text;
+use crate::model::batch::Reason;
 use crate::model::time::Clock;
 use crate::pipeline::Until;
 use crate::sim::{ContainerCount, Driver, Options, Scenario, Simulation, SizeError};
@@ -60,6 +61,10 @@ pub async fn demo(
     let (watched, driver) = engines(&settings, &agent_host, clock, options).await?;
     let (hear, retractions) = mpsc::channel(RETRACTIONS);
     let on_ended = move |ended: &Ended| {
+        // The state column shows it.
+        if ended.reason == Reason::StateChanged {
+            return;
+        }
         let container = ended.resource.text("container.name").cloned().unwrap_or_else(|| "the engine".into());
         let (series, reason, at) = (ended.series, ended.reason, clock.now());
         // A view that is so far behind misses a line of its log, no more.

@@ -32,7 +32,7 @@ pub(super) struct Watched {
     /// How it is watched and shown.
     pub(super) settings: pipeline::Settings,
     /// Which labels and variables are read.
-    pub(super) wanted: Wanted,
+    pub(super) wanted: Arc<Wanted>,
     /// The deadline of one call.
     pub(super) timeout: Duration,
 }
@@ -53,7 +53,7 @@ fn one(settings: &Settings, engine: &config::Engine, agent_host: &str) -> Result
     Ok(Watched {
         engine: Arc::new(docker),
         settings: settings::pipeline(settings, engine, agent_host),
-        wanted: settings::wanted(settings),
+        wanted: Arc::new(settings::wanted(settings)),
         timeout: engine.timeout,
     })
 }

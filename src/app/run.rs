@@ -1,5 +1,6 @@
 //! `dockpulse run`: the agent.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use hyper_util::client::legacy::connect::HttpConnector;
@@ -123,10 +124,11 @@ impl Agent {
         let changed = self.changed(&loaded.settings);
         self.settings = loaded.settings;
         if !changed.is_empty() {
+            let wanted = Arc::new(settings::wanted(&self.settings));
             self.running.tell(|index| {
                 let engine = &self.settings.engines[index];
                 let settings = settings::pipeline(&self.settings, engine, &self.agent_host);
-                Control::Settings(Box::new(settings), settings::wanted(&self.settings))
+                Control::Settings(Box::new(settings), wanted.clone())
             });
         }
         self.telemetry.record(&Event::SettingsReloaded { changed });

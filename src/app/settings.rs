@@ -3,7 +3,9 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::config::{self, Concurrency, EngineEndpoint, EngineSource, Profile, Settings};
+use crate::config::{
+    self, Concurrency, ControlListen, EngineEndpoint, EngineSource, Loaded, Profile, Settings, WebListen,
+};
 use crate::convert::{self, Identity};
 use crate::engine::Address;
 use crate::export;
@@ -36,6 +38,26 @@ pub fn unsupported(settings: &Settings) -> Vec<String> {
     let export = &settings.export;
     refuse(export.metrics_url.is_tls(), &format!("export.endpoint: https ({})", export.metrics_url));
     refuse(export.compression == config::Compression::Zstd, "export.compression: zstd");
+    out
+}
+
+/// What the settings ask for that this version goes without, each with its key.
+pub fn goes_without(loaded: &Loaded) -> Vec<String> {
+    let (settings, origins) = (&loaded.settings, &loaded.origins);
+    let mut out = Vec::new();
+    if let Some(directory) = &settings.outbox.directory {
+        let directory = directory.to_string_lossy();
+        let directory = directory.escape_debug();
+        out.push(format!(
+            "outbox.directory ({directory}): this version keeps the outbox in memory, nothing outlives a crash"
+        ));
+    }
+    let off = [
+        ("status.listen", "status page", settings.status.listen == WebListen::Off),
+        ("control.listen", "control API", settings.control.listen == ControlListen::Off),
+    ];
+    let missing = off.into_iter().filter(|(key, _, off)| !off && !origins.is_default(key));
+    out.extend(missing.map(|(key, what, _)| format!("{key}: this version has no {what}")));
     out
 }
 
@@ -138,8 +160,11 @@ pub(super) fn own(settings: &Settings, export: &export::Settings, agent_host: &s
             endpoint: from.base_url.uri().clone(),
             headers: export.headers.map().clone(),
             timeout: from.timeout.min(Duration::from_secs(10)),
-            gzip: !matches!(from.compression, config::Compression::None)
-                && !(from.compression == config::Compression::Auto && from.base_url.is_loopback()),
+            gzip: match from.compression {
+                config::Compression::None => false,
+                config::Compression::Auto => !from.base_url.is_loopback(),
+                config::Compression::Gzip | config::Compression::Zstd => true,
+            },
         },
         identity: telemetry::Identity {
             service_name: settings.standard.service_name.clone(),

@@ -161,7 +161,6 @@ fn with_settings<'a>(
     if !lacking.is_empty() {
         return Ok(usage(err, &lacking.join("\ndockpulse: ")));
     }
-    settings::warn(&loaded, &mut err)?;
     let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => return Ok(fail(err, &format!("cannot start: {error}"))),
@@ -173,12 +172,21 @@ fn with_settings<'a>(
         Err(error) => return Ok(fail(err, &error)),
     };
     drop(guard);
+    let warnings = loaded.warnings.iter().map(ToString::to_string);
+    warnings.chain(app::goes_without(&loaded)).for_each(|text| tracing::warn!(target: "dockpulse", "{text}"));
+    let json = loaded.settings.log.format == config::LogFormat::Json;
     let telemetry = Telemetry::new(clock);
     let start = Start { loaded, host: host(), clock, telemetry, log: log.clone(), sources };
     let result = runtime.block_on(command(start));
+    if let Err(error) = &result
+        && json
+    {
+        tracing::error!(target: "dockpulse", "{error}");
+    }
     log.flush(LAST_WORDS);
     Ok(match result {
         Ok(()) => Status::Done,
+        Err(_) if json => Status::Failed,
         Err(error) => fail(err, &error.to_string()),
     })
 }

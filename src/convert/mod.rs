@@ -7,8 +7,6 @@ mod rates;
 mod resource;
 mod semconv;
 mod table;
-#[cfg(test)]
-mod tests;
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;

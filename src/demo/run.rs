@@ -21,6 +21,8 @@ use crate::sink::text::{counted, escaped, time_of_day};
 const REDRAW: Duration = Duration::from_millis(250);
 /// Plain lines that wait for a slow reader, in bytes; beyond it whole lines are left out.
 const BACKLOG: usize = 256 << 10;
+/// How long the first line may be where there is no terminal.
+const PLAIN_WIDTH: usize = 120;
 /// The last picture may take this long.
 const LAST_WORDS: Duration = Duration::from_secs(1);
 
@@ -109,7 +111,7 @@ impl Shown {
 
     fn begin(&mut self) {
         if self.painter.is_none() {
-            for line in self.view.introduction() {
+            for line in self.view.introduction(PLAIN_WIDTH) {
                 self.waiting.extend_from_slice(line.text(false).as_bytes());
                 self.waiting.extend_from_slice(b"\n");
             }
@@ -197,3 +199,6 @@ fn plain(notice: &Notice, now: Now) -> String {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -19,6 +19,8 @@ pub const LOOK_BACK: Duration = Duration::from_secs(300);
 pub const LOGGED: usize = 32;
 /// Containers that are kept; further ones are counted with the series and the points only.
 const CONTAINERS: usize = 50_000;
+/// Between two looks for containers to forget.
+const SWEEP: Duration = Duration::from_secs(1);
 /// A reason and the end it explains are no further apart than this.
 const SAME_END: Duration = Duration::from_secs(5);
 
@@ -28,6 +30,9 @@ pub struct DemoState {
     belief: Belief,
     /// By their id.
     containers: HashMap<Text, Container>,
+    /// Ids by name; may name some that have another name by now, until the next sweep.
+    named: HashMap<Text, Vec<Text>>,
+    swept: Monotonic,
     engines: BTreeMap<Text, bool>,
     log: VecDeque<Retraction>,
 }
@@ -41,8 +46,10 @@ pub struct Container {
     pub live: usize,
     /// Those of them that measure something: they end when it stops.
     pub measured: usize,
-    /// When the last number came.
+    /// When the last number came, of whatever series.
     pub last_number: Monotonic,
+    /// When the last number came of what is measured.
+    pub last_measured: Monotonic,
     /// Its end, or the last one if it is back: see [`Container::is_ended`].
     pub end: Option<End>,
     /// Whether it was measured before.
@@ -94,6 +101,7 @@ impl Container {
             live: 0,
             measured: 0,
             last_number: now,
+            last_measured: now,
             end: None,
             was_measured: false,
             leaving: 0,
@@ -109,7 +117,7 @@ impl Container {
 
     /// How much longer a dashboard would show it if its points had just stopped.
     pub fn would_stay(&self, now: Monotonic) -> Option<Duration> {
-        LOOK_BACK.checked_sub(now.since(self.last_number)).filter(|left| !left.is_zero())
+        LOOK_BACK.checked_sub(now.since(self.last_measured)).filter(|left| !left.is_zero())
     }
 
     fn explain(&mut self, reason: Reason, at: Monotonic) {
@@ -136,6 +144,7 @@ impl Container {
         }
         self.last_number = now;
         if measures {
+            self.last_measured = now;
             self.leaving = 0;
         }
         if change.what == What::Published {
@@ -176,14 +185,18 @@ impl DemoState {
         for (id, before) in touched {
             notices.extend(self.settle(&id, &before, now.mono));
         }
-        self.forget(now.mono);
+        if now.mono.since(self.swept) >= SWEEP {
+            self.forget(now.mono);
+        }
         notices
     }
 
     /// Takes in why series were retracted.
     pub fn retracted(&mut self, retraction: Retraction) -> Notice {
-        for container in self.containers.values_mut().filter(|c| c.name == retraction.container) {
-            container.explain(retraction.reason, retraction.at.mono);
+        for id in self.named.get(&retraction.container).into_iter().flatten() {
+            if let Some(container) = self.containers.get_mut(id).filter(|c| c.name == retraction.container) {
+                container.explain(retraction.reason, retraction.at.mono);
+            }
         }
         if self.log.len() == LOGGED {
             self.log.pop_front();
@@ -240,6 +253,10 @@ impl DemoState {
         touched.entry(id.clone()).or_insert(Before { live: container.live, measured: container.measured });
         container.take(change, now);
         if change.what == What::Published {
+            let ids = self.named.entry(name.clone()).or_default();
+            if !ids.contains(id) {
+                ids.push(id.clone());
+            }
             container.name = name;
         }
     }
@@ -261,6 +278,14 @@ impl DemoState {
 
     /// Forgets containers of which nothing is live, once no dashboard would show them either.
     fn forget(&mut self, now: Monotonic) {
+        self.swept = now;
         self.containers.retain(|_, c| c.live > 0 || c.would_stay(now).is_some());
+        self.named.clear();
+        for (id, container) in &self.containers {
+            self.named.entry(container.name.clone()).or_default().push(id.clone());
+        }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -115,3 +115,92 @@ impl Drop for Painter {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::{Arc, Mutex};
+
+    use super::*;
+    use crate::demo::line::Look;
+
+    /// A terminal of a size that can change; keeps what is said past the stream.
+    #[derive(Clone)]
+    struct Fake(Arc<Mutex<Seen>>);
+
+    struct Seen {
+        size: Option<(u16, u16)>,
+        said: String,
+    }
+
+    impl Fake {
+        fn new(size: Option<(u16, u16)>) -> Self {
+            Self(Arc::new(Mutex::new(Seen { size, said: String::new() })))
+        }
+
+        fn resize(&self, size: (u16, u16)) {
+            self.0.lock().unwrap().size = Some(size);
+        }
+
+        fn said(&self) -> String {
+            self.0.lock().unwrap().said.clone()
+        }
+    }
+
+    impl Screen for Fake {
+        fn size(&self) -> Option<(u16, u16)> {
+            self.0.lock().unwrap().size
+        }
+
+        fn say(&mut self, text: &str) {
+            self.0.lock().unwrap().said += text;
+        }
+    }
+
+    fn lines(texts: &[&str]) -> Vec<Line> {
+        texts.iter().map(|text| Line::new(Look::Bad, *text)).collect()
+    }
+
+    #[test]
+    fn each_picture_takes_the_place_of_the_one_before() {
+        let mut painter = Painter::new(Box::new(Fake::new(Some((80, 24)))), false);
+        assert_eq!(painter.size(), (79, 23));
+        assert_eq!(painter.paint(&lines(&["a", "b"])), "\x1b[?25l\x1b[2Ka\r\n\x1b[2Kb\r\n\x1b[J");
+        assert_eq!(painter.paint(&lines(&["c"])), "\x1b[2A\r\x1b[2Kc\r\n\x1b[J");
+        assert_eq!(painter.paint(&[]), "\x1b[1A\r\x1b[J");
+    }
+
+    #[test]
+    fn lines_that_a_narrower_terminal_has_wrapped_are_reckoned_with() {
+        let screen = Fake::new(Some((80, 24)));
+        let mut painter = Painter::new(Box::new(screen.clone()), false);
+        painter.paint(&lines(&["1234567890123456789012345", "", "b"]));
+        screen.resize((10, 24));
+        assert!(painter.paint(&lines(&["c"])).starts_with("\x1b[5A\r"));
+        assert_eq!(painter.size(), (9, 23));
+        painter.paint(&lines(&["x"; 20]));
+        screen.resize((10, 5));
+        assert!(painter.paint(&[]).starts_with("\x1b[4A\r"), "what has left the screen cannot be reached");
+    }
+
+    #[test]
+    fn a_terminal_that_does_not_tell_its_size_has_the_usual_one() {
+        assert_eq!(Painter::new(Box::new(Fake::new(None)), true).size(), (79, 23));
+        assert_eq!(Painter::new(Box::new(Fake::new(Some((0, 0)))), true).size(), (1, 1));
+    }
+
+    #[test]
+    fn the_cursor_is_back_whatever_happens() {
+        let screen = Fake::new(Some((80, 24)));
+        let painter = Painter::new(Box::new(screen.clone()), false);
+        drop(painter);
+        assert_eq!(screen.said(), "", "it was never hidden");
+        let mut painter = Painter::new(Box::new(screen.clone()), false);
+        painter.paint(&lines(&["a"]));
+        let died = std::panic::catch_unwind(std::panic::AssertUnwindSafe(move || {
+            let _painter = painter;
+            std::panic::resume_unwind(Box::new(()));
+        }));
+        assert!(died.is_err());
+        assert_eq!(screen.said(), "\x1b[?25h");
+    }
+}

@@ -5,13 +5,15 @@ use std::time::Duration;
 use bytesize::ByteSize;
 
 use super::line::{Line, Look};
-use super::state::{Container, DemoState, LOOK_BACK};
+use super::state::{Container, DemoState, End, LOOK_BACK};
 use super::{DemoInfo, Numbers, Retraction};
 use crate::model::time::{Monotonic, Now};
-use crate::sink::text::{clipped, counted, escaped, padded, right, time_of_day};
+use crate::sink::text::{clipped, counted, escaped, padded, right, time_of_day, width};
 
 /// How long the end of a container is shown.
 const ENDED_SHOWN: Duration = Duration::from_secs(30);
+/// With fewer lines than this there are no more than the most telling ones.
+const FEW_LINES: usize = 16;
 /// Lines of the log of retractions, if there is room.
 const LOG_LINES: usize = 6;
 /// The columns that a name takes, if there is room, and at least.
@@ -61,8 +63,8 @@ const COLUMNS: [Column; 8] = [
 impl View {
     /// The view in at most `height` lines of at most `width` columns.
     pub fn render(&self, state: &DemoState, width: usize, height: usize, now: Now) -> Vec<Line> {
-        let mut lines = self.header(state, now.mono);
-        let log = log(state, height);
+        let mut lines = self.header(state, width, height, now.mono);
+        let log = log(state, width, height);
         let fixed = lines.len() + log.len();
         lines.extend(table(state, width, height.saturating_sub(fixed), now.mono));
         lines.extend(log);
@@ -70,53 +72,80 @@ impl View {
         lines.into_iter().map(|line| line.clipped(width)).collect()
     }
 
-    /// What the demo is, for where there is no live view.
-    pub fn introduction(&self) -> Vec<Line> {
+    /// What the demo is, in lines of at most `width` columns where that can be.
+    pub fn introduction(&self, width: usize) -> Vec<Line> {
         let DemoInfo { engines, simulated, collector, page } = &self.info;
         let engines: Vec<_> = engines.iter().map(|engine| escaped(engine)).collect();
         let kind = if *simulated { "simulated engine" } else { "engine" };
-        let page = page.as_ref().map_or(String::new(), |page| format!(" · page {}", escaped(page)));
-        let place = format!(" · {kind} {} · collector {}{page}", engines.join(", "), escaped(collector));
-        vec![Line::new(Look::Bold, "dockpulse demo").and(Look::Plain, place)]
+        let mut parts = vec![
+            (Look::Bold, "dockpulse demo".to_owned()),
+            (Look::Plain, format!("{kind} {}", engines.join(", "))),
+            (Look::Plain, format!("collector {}", escaped(collector))),
+        ];
+        parts.extend(page.as_ref().map(|page| (Look::Plain, format!("page {}", escaped(page)))));
+        flowing(parts, width)
     }
 
-    /// What the demo is, and the totals.
-    fn header(&self, state: &DemoState, now: Monotonic) -> Vec<Line> {
-        let mut lines = self.introduction();
+    /// What the demo is, and the totals. Where there are few lines, it takes but two of them.
+    fn header(&self, state: &DemoState, width: usize, height: usize, now: Monotonic) -> Vec<Line> {
+        let few = height < FEW_LINES;
+        let width = if few { usize::MAX } else { width };
+        let mut lines = self.introduction(width);
         let counts = state.counts();
-        let totals = format!(
-            "{} live · {} received · {} retracted",
-            counted(counts.live as u64, "series", "series"),
-            counted(counts.points, "point", "points"),
-            counts.retractions,
-        );
-        lines.push(Line::new(Look::Plain, totals));
+        let live = format!("{} live", counted(counts.live as u64, "series", "series"));
+        let received = format!("{} received", counted(counts.points, "point", "points"));
+        let retracted = format!("{} retracted", counts.retractions);
+        lines.extend(flowing([live, received, retracted].map(|part| (Look::Plain, part)), width));
         for (name, _) in state.engines().filter(|(_, up)| !up) {
             lines.push(Line::new(Look::Bad, format!("engine {} is down", escaped(name))));
         }
-        lines.extend(lesson(state, now));
-        lines.push(Line::default());
+        if !few {
+            lines.extend(lesson(state, width, now));
+            lines.push(Line::default());
+        }
         lines
     }
 }
 
+/// The parts side by side as far as they fit, and in further lines.
+fn flowing(parts: impl IntoIterator<Item = (Look, String)>, columns: usize) -> Vec<Line> {
+    const BETWEEN: &str = " · ";
+    let mut lines: Vec<Line> = Vec::new();
+    for (look, text) in parts {
+        match lines.pop() {
+            Some(line) if line.width() + width(BETWEEN) + width(&text) <= columns => {
+                lines.push(line.and(Look::Plain, BETWEEN).and(look, text));
+            }
+            full => {
+                lines.extend(full);
+                lines.push(Line::new(look, text));
+            }
+        }
+    }
+    lines
+}
+
 /// The point of it all, once there is something to compare.
-fn lesson(state: &DemoState, now: Monotonic) -> Option<Line> {
+fn lesson(state: &DemoState, width: usize, now: Monotonic) -> Vec<Line> {
     let ended = state.containers().filter(|c| c.is_ended() && c.would_stay(now).is_some()).count();
-    let text = counted(ended as u64, "container ended", "containers ended");
+    if ended == 0 {
+        return Vec::new();
+    }
     let minutes = LOOK_BACK.as_secs() / 60;
-    let it = if ended == 1 { "it" } else { "each of them" };
-    let text = format!("{text} within {minutes} minutes: gone here; another agent would still show {it}");
-    (ended > 0).then(|| Line::new(Look::Good, text))
+    let here = format!("{} ended in the last {minutes} minutes", counted(ended as u64, "container", "containers"));
+    let whose = if ended == 1 { "its" } else { "their" };
+    let elsewhere = format!("another agent would still show {whose} numbers");
+    flowing([here, elsewhere].map(|part| (Look::Good, part)), width)
 }
 
 /// The table of containers in at most `height` lines: those that ended lately before all others.
 fn table(state: &DemoState, width: usize, height: usize, now: Monotonic) -> Vec<Line> {
     let columns = columns(width);
     let name = name_width(&columns, width);
-    let mut rows: Vec<(&Container, bool)> = state.containers().filter_map(|c| shown(c, now)).collect();
+    let mut rows: Vec<(&Container, Vec<Line>)> =
+        state.containers().filter_map(|c| shown(c, name, width, now)).collect();
     // Those whose end is shown first, then by name; so that they are not among those that are left out.
-    rows.sort_by(|a, b| b.1.cmp(&a.1).then_with(|| a.0.name.cmp(&b.0.name)));
+    rows.sort_by(|a, b| a.1.is_empty().cmp(&b.1.is_empty()).then_with(|| a.0.name.cmp(&b.0.name)));
     let total = rows.len();
     let kept = fitting(&rows, height.saturating_sub(1));
     rows.truncate(kept);
@@ -125,12 +154,11 @@ fn table(state: &DemoState, width: usize, height: usize, now: Monotonic) -> Vec<
     if total == 0 {
         lines.push(Line::new(Look::Dim, "the collector knows of no container yet"));
     }
-    for (container, ending) in rows {
-        if ending {
-            lines.extend(ended(container, name, now));
-        } else {
+    for (container, end) in rows {
+        if end.is_empty() {
             lines.push(row(&Row { container, numbers: state.numbers(container), now }, &columns, name));
         }
+        lines.extend(end);
     }
     if kept < total {
         lines.push(Line::new(Look::Dim, format!("… and {} more", total - kept)));
@@ -138,28 +166,28 @@ fn table(state: &DemoState, width: usize, height: usize, now: Monotonic) -> Vec<
     lines
 }
 
-/// Whether a container is shown, and whether its end is what is shown.
-fn shown(container: &Container, now: Monotonic) -> Option<(&Container, bool)> {
-    let lately = |at: Monotonic| now.since(at) < ENDED_SHOWN;
-    let ending = container.is_ended() && container.end.is_some_and(|end| lately(end.at));
-    (ending || container.live > 0).then_some((container, ending))
+/// Whether a container is shown; with the lines that tell of its end, if that was lately.
+fn shown(container: &Container, name: usize, width: usize, now: Monotonic) -> Option<(&Container, Vec<Line>)> {
+    let lately = container.end.filter(|end| container.is_ended() && now.since(end.at) < ENDED_SHOWN);
+    match lately {
+        Some(end) => Some((container, ended(container, end, name, width, now))),
+        None => (container.live > 0).then_some((container, Vec::new())),
+    }
 }
 
 /// How many of the rows fit into `height` lines; one is kept for telling of those that do not.
-fn fitting(rows: &[(&Container, bool)], height: usize) -> usize {
-    let lines = |ending: bool| if ending { 2 } else { 1 };
-    let needed: usize = rows.iter().map(|(_, ending)| lines(*ending)).sum();
+fn fitting(rows: &[(&Container, Vec<Line>)], height: usize) -> usize {
+    let needed: usize = rows.iter().map(|(_, end)| end.len().max(1)).sum();
     if needed <= height {
         return rows.len();
     }
     let mut left = height.saturating_sub(1);
-    rows.iter()
-        .take_while(|(_, ending)| {
-            let fits = lines(*ending) <= left;
-            left = left.saturating_sub(lines(*ending));
-            fits
-        })
-        .count()
+    let fits = |(_, end): &&(&Container, Vec<Line>)| {
+        let fits = end.len().max(1) <= left;
+        left = left.saturating_sub(end.len().max(1));
+        fits
+    };
+    rows.iter().take_while(fits).count()
 }
 
 /// The columns that fit beside a name.
@@ -196,38 +224,47 @@ fn name_cell(container: &Container, width: usize) -> String {
     padded(&clipped(&escaped(&container.name), width), width)
 }
 
-/// A container whose end was told lately, and what would be seen of it otherwise.
-fn ended(container: &Container, name: usize, now: Monotonic) -> Vec<Line> {
-    let Some(end) = container.end else {
-        return Vec::new();
-    };
+/// A container whose end was told lately, and what would be seen of it otherwise: beside it or below.
+fn ended(container: &Container, end: End, name: usize, columns: usize, now: Monotonic) -> Vec<Line> {
     let reason = end.reason.map_or(String::new(), |reason| format!(": {reason}"));
-    let told = format!("retracted {} ago{reason} ({} series)", short(now.since(end.at)), end.series);
-    let text = name_cell(container, name);
-    let bare = text.trim_end().to_owned();
-    let gap = " ".repeat(text.len() - bare.len() + 2);
-    let mut lines = vec![Line::new(Look::Struck, bare).and(Look::Plain, gap).and(Look::Bad, format!("✕ {told}"))];
+    let series = counted(end.series as u64, "series", "series");
+    let told = format!("✕ retracted {} ago{reason} ({series})", short(now.since(end.at)));
     let left = container.would_stay(now).unwrap_or_default();
-    lines.push(Line::new(Look::Dim, format!("  └ another agent would still show it for {}", long(left))));
-    lines
+    let otherwise = format!("another agent would still show it for {}", long(left));
+    let bare = clipped(&escaped(&container.name), name).into_owned();
+    // In line with the table, unless there is no room for that.
+    let name = if name + 2 + width(&told) > columns { 0 } else { name };
+    let gap = " ".repeat(name.saturating_sub(width(&bare)) + 2);
+    let line = Line::new(Look::Struck, bare).and(Look::Plain, gap).and(Look::Bad, told);
+    if line.width() + 2 + width(&otherwise) <= columns {
+        return vec![line.and(Look::Dim, format!("  {otherwise}"))];
+    }
+    vec![line, Line::new(Look::Dim, format!("  └ {otherwise}"))]
 }
 
 /// The last retractions with their reasons.
-fn log(state: &DemoState, height: usize) -> Vec<Line> {
+fn log(state: &DemoState, width: usize, height: usize) -> Vec<Line> {
     let room = (height / 3).min(LOG_LINES + 2);
-    if room < 3 || state.log().next().is_none() {
+    if height < FEW_LINES || state.log().next().is_none() {
         return Vec::new();
     }
+    let name = name_width(&[], width / 2);
     let mut lines = vec![Line::default(), Line::new(Look::Bold, "LAST RETRACTIONS")];
-    lines.extend(state.log().take(room - 2).map(log_line));
+    lines.extend(state.log().take(room - 2).map(|retraction| log_line(retraction, name)));
     lines
 }
 
-fn log_line(Retraction { container, series, reason, at }: &Retraction) -> Line {
-    let time = time_of_day(at.wall);
-    let name = padded(&clipped(&escaped(container), NAME), NAME);
-    let series = right(&counted(u64::from(*series), "series", "series"), 10);
-    Line::new(Look::Dim, time).and(Look::Plain, format!("  {name}  {series}  ")).and(Look::Bad, reason.as_str())
+fn log_line(Retraction { container, series, reason, at }: &Retraction, name: usize) -> Line {
+    const LONGEST_REASON: usize = 16;
+    // Without the milliseconds.
+    let time = time_of_day(at.wall).chars().take(8).collect::<String>();
+    let container = padded(&clipped(&escaped(container), name), name);
+    let reason = padded(reason.as_str(), LONGEST_REASON);
+    let series = counted(u64::from(*series), "series", "series");
+    Line::new(Look::Dim, time)
+        .and(Look::Plain, format!("  {container}  "))
+        .and(Look::Bad, reason)
+        .and(Look::Plain, format!("  {series}"))
 }
 
 fn bytes(count: Option<f64>) -> String {
@@ -250,3 +287,6 @@ fn long(span: Duration) -> String {
     let secs = span.as_secs() + u64::from(span.subsec_nanos() > 0);
     if secs < 60 { format!("{secs}s") } else { format!("{}m {:02}s", secs / 60, secs % 60) }
 }
+
+#[cfg(test)]
+mod tests;

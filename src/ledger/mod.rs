@@ -8,8 +8,6 @@
 
 mod life;
 mod owed;
-#[cfg(test)]
-mod tests;
 
 use std::sync::{Arc, Weak};
 use std::time::Duration;
@@ -49,6 +47,14 @@ pub enum Facet {
 impl Facet {
     /// All of them.
     const ALL: [Self; 2] = [Self::State, Self::Usage];
+
+    /// Why a series of it ends while the others go on.
+    fn ending(self) -> Reason {
+        match self {
+            Self::State => Reason::StateChanged,
+            Self::Usage => Reason::SeriesEnded,
+        }
+    }
 
     fn index(self) -> usize {
         match self {
@@ -113,7 +119,7 @@ impl Ledger {
         let before = life.live();
         let (group, ended) = life.publish(facet, points, now);
         self.live = self.live + life.live() - before;
-        self.write(group, ended, Reason::SeriesEnded);
+        self.write(group, ended, facet.ending());
     }
 
     /// Ends the owner's series of these facets.

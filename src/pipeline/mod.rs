@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use hashbrown::HashMap;
 
-pub use self::drive::{Control, Drive, Finding, Spent, Until, drive};
+pub use self::drive::{Control, Drive, Finding, OnCommit, OnHappening, Spent, Until, drive};
 use crate::convert::{self, Converter, DeviceNames};
 use crate::ledger::{Commit, Facet, Ledger, Owner};
 use crate::model::Text;

@@ -1,7 +1,10 @@
 //! What the answers about one container change.
 
+use std::time::Duration;
+
 use super::core::{Probe, is_of};
 use super::schedule::Kind;
+use super::tracker::TRIES;
 use super::{Failing, Feature, Happening, Question};
 use crate::model::batch::Reason;
 use crate::model::container::{ContainerId, Details};
@@ -10,8 +13,8 @@ use crate::model::observation::{CounterGroup, Observation, Usage};
 use crate::model::sample::Sample;
 use crate::model::time::Now;
 
-/// After so many failed inspects in a row numbers are published without what inspect tells.
-const TRIES: u32 = 2;
+/// Where inspect hangs, lists ask for it no sooner than after this.
+const REST: Duration = Duration::from_secs(30);
 
 impl Probe {
     pub(super) fn inspected(&mut self, question: &Question, answer: Answer<Details>, now: Now) {
@@ -28,20 +31,18 @@ impl Probe {
             return self.want_inspect(id);
         }
         match answer {
-            Ok(details) => self.described(id, details),
-            Err(error) => self.not_described(id, error),
+            Ok(details) => self.described(id, details, now),
+            Err(error) => self.not_described(id, error, now),
         }
         self.settle(id, now);
     }
 
-    fn described(&mut self, id: &ContainerId, details: Details) {
+    fn described(&mut self, id: &ContainerId, details: Details, now: Now) {
         let Some(tracker) = self.trackers.get_mut(id) else { return };
         let (was, name) = (tracker.state(), tracker.facts.listed.name.clone());
-        let is = details.state.unwrap_or(was);
-        if !was.is_running() && is.is_running() {
-            tracker.begin_run();
-        }
-        tracker.describe(details);
+        tracker.describe(details, now.wall);
+        (tracker.described_at, tracker.inspect_after) = (now.mono, now.mono);
+        let is = tracker.state();
         let renamed = tracker.facts.listed.name != name;
         if was.is_running() && !is.is_running() {
             tracker.disturb();
@@ -49,7 +50,7 @@ impl Probe {
             self.observe(Observation::Unvouched(id.clone(), Reason::Stopped));
         }
         let listed = self.trackers.get(id).map(|t| t.facts.listed.clone());
-        if listed.is_some_and(|l| !self.watches(&l)) {
+        if listed.is_some_and(|l| self.lets_go(&l)) {
             return self.remove(id, Reason::Unwatched);
         }
         self.observe_state(id);
@@ -58,13 +59,14 @@ impl Probe {
         }
     }
 
-    fn not_described(&mut self, id: &ContainerId, error: EngineError) {
+    fn not_described(&mut self, id: &ContainerId, error: EngineError, now: Now) {
         if error.is_forbidden() {
             return self.forbid_inspect(error);
         }
         let Some(tracker) = self.trackers.get_mut(id) else { return };
-        // One that hangs is not waited for twice.
+        // One that hangs is not waited for twice, and not asked again with every list.
         let hangs = matches!(error, EngineError::Timeout { .. });
+        tracker.inspect_after = if hangs { now.mono + REST } else { now.mono };
         tracker.inspect_failures = tracker.inspect_failures.saturating_add(if hangs { TRIES } else { 1 });
         tracker.described |= tracker.inspect_failures >= TRIES;
         let name = tracker.facts.listed.display_name();
@@ -137,32 +139,37 @@ impl Probe {
     }
 
     /// Numbers wait until inspect has told of the run they belong to. Counters that fell have inspect asked once more:
-    /// the container may have been restarted unseen.
+    /// the container may have been restarted unseen, and an answer that is on its way may be older than that.
     fn wait_for_inspect(&mut self, id: &ContainerId, sample: Sample, now: Now) {
         let Some(tracker) = self.trackers.get_mut(id) else { return };
         let fell = !tracker.counters.fallen(&sample).is_empty();
-        tracker.pending = Some((sample, now));
-        if fell && tracker.inspect.is_idle() && !self.inspect_forbidden {
-            tracker.described = false;
+        if fell && tracker.described && !self.inspect_forbidden {
+            tracker.disturb();
+            tracker.pending = Some((sample, now));
             self.want_inspect(id);
+        } else {
+            tracker.pending = Some((sample, now));
         }
     }
 
     /// Publishes numbers that wait, once inspect has told or was given up.
     fn settle(&mut self, id: &ContainerId, now: Now) {
         let Some(tracker) = self.trackers.get_mut(id) else { return };
-        if !tracker.described && tracker.inspect_failures < TRIES || !tracker.is_running() {
+        if tracker.waits_for_inspect(self.inspect_forbidden) || !tracker.is_running() {
             return;
         }
         let Some((sample, at)) = tracker.pending.take() else { return };
+        if tracker.doubts(&sample) {
+            return self.want_sample(id);
+        }
         let fallen = tracker.counters.fallen(&sample);
         if self.inspect_forbidden && fallen.contains(&CounterGroup::Cpu) {
             tracker.begin_run();
         } else {
-            tracker.counters.start_over(fallen);
+            tracker.start_over(fallen);
         }
         tracker.freeze_start(now.wall);
-        let previous = tracker.counters.previous();
+        let previous = tracker.counters.previous(&sample);
         tracker.counters.remember(&sample, at);
         let since = tracker.counters.since().to_vec();
         let name = tracker.facts.listed.display_name();

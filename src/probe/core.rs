@@ -29,6 +29,8 @@ pub struct Probe {
     pub(super) settings: Settings,
     pub(super) engine: Arc<EngineInfo>,
     pub(super) trackers: HashMap<ContainerId, Tracker>,
+    /// The highest epoch of a container that is no longer watched.
+    pub(super) past_epochs: u32,
     pub(super) calls: Calls,
     pub(super) inspect_queue: VecDeque<ContainerId>,
     pub(super) sample_queue: VecDeque<ContainerId>,
@@ -77,6 +79,10 @@ pub(super) struct ListCall {
     /// It is to be asked (again), but not before this time.
     pub(super) wanted: bool,
     pub(super) not_before: Monotonic,
+    /// The settings changed since it was asked: they say which labels are read, so its answer is of no use.
+    pub(super) outdated: bool,
+    /// The settings changed since one was answered: the filters wait for the labels that they need.
+    pub(super) judges: bool,
     /// Whether all running containers are to be sampled after it.
     pub(super) sample_all: bool,
     /// Containers that events spoke of since it was asked: of these the events know better.
@@ -106,6 +112,7 @@ impl Probe {
             settings,
             engine: Arc::default(),
             trackers: HashMap::new(),
+            past_epochs: 0,
             calls: Calls::default(),
             inspect_queue: VecDeque::new(),
             sample_queue: VecDeque::new(),
@@ -135,7 +142,7 @@ impl Probe {
             Input::Inspected(question, answer) => self.inspected(&question, answer, now),
             Input::Sampled(question, answer) => self.sampled(&question, answer, now),
             Input::EventsOpened(answer) => self.events_opened(answer, now),
-            Input::Event(event) => self.event(event),
+            Input::Event(event) => self.event(event, now),
             Input::EventsLost(error) => self.events_lost(error, now),
             Input::Settings(settings) => self.change_settings(settings, now),
         }
@@ -241,7 +248,12 @@ impl Probe {
         self.cycles += 1;
         let (number, full) = (self.cycles, self.list.sample_all);
         self.cycle = Some(Cycle { number, started: now, listed: None, full, waiting: 0, sampled: 0, failed: 0 });
+        self.send_list(now);
+    }
+
+    pub(super) fn send_list(&mut self, now: Now) {
         self.list.wanted = false;
+        self.list.outdated = false;
         self.list.out = Some(now);
         self.list.touched.clear();
         self.list.removed.clear();
@@ -420,7 +432,8 @@ impl Probe {
         for tracker in self.trackers.values_mut() {
             tracker.inspect = Default::default();
             tracker.sample = Default::default();
-            tracker.pending = None;
+            // What happens from now on is not seen: inspect has to tell anew.
+            tracker.disturb();
         }
     }
 
@@ -458,10 +471,13 @@ impl Probe {
             self.next_tick = Some(now.mono + settings.interval);
         }
         self.settings = settings;
-        let unwatched: Vec<ContainerId> =
-            self.trackers.iter().filter(|(_, t)| !self.watches(&t.facts.listed)).map(|(id, _)| id.clone()).collect();
-        for id in unwatched {
-            self.remove(&id, Reason::Unwatched);
+        // What was asked before was asked for other labels and variables: nothing is shown, and nobody is judged by the
+        // filters, until both are asked again.
+        self.list.outdated = self.list.out.is_some();
+        self.list.judges = true;
+        for tracker in self.trackers.values_mut() {
+            tracker.disturb();
+            tracker.shown = false;
         }
         self.want_list(true);
     }

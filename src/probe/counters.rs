@@ -11,6 +11,7 @@ const MOST: usize = 128;
 #[derive(Debug, Default)]
 pub(super) struct Counters {
     previous: Option<Previous>,
+    before: Option<Previous>,
     wall: UnixNanos,
     cpu: Cpu,
     faults: [Option<Count>; 2],
@@ -20,9 +21,13 @@ pub(super) struct Counters {
 }
 
 impl Counters {
-    /// The sample before, if there was one in this run.
-    pub(super) fn previous(&self) -> Option<Previous> {
-        self.previous
+    /// The sample before this one, if there was one in this run. An engine may give one sample twice.
+    pub(super) fn previous(&self, sample: &Sample) -> Option<Previous> {
+        if self.is_last(sample) { self.before } else { self.previous }
+    }
+
+    fn is_last(&self, sample: &Sample) -> bool {
+        sample.read.is_some() && self.previous.is_some_and(|last| last.read == sample.read)
     }
 
     /// Counters that started over within the run, with the time since when they count.
@@ -55,20 +60,28 @@ impl Counters {
         out
     }
 
-    /// These started over after the last sample, within the same run: they count since then.
-    pub(super) fn start_over(&mut self, groups: Vec<CounterGroup>) {
+    /// When the last sample came, by our wall clock.
+    pub(super) fn last_seen(&self) -> UnixNanos {
+        self.wall
+    }
+
+    /// These started over within the same run: they count from `since` on.
+    pub(super) fn start_over(&mut self, groups: Vec<CounterGroup>, since: UnixNanos) {
         for group in groups {
             self.since.retain(|(g, _)| *g != group);
             if self.since.len() < MOST {
-                self.since.push((group, self.wall));
+                self.since.push((group, since));
             }
         }
     }
 
     /// Remembers a sample.
     pub(super) fn remember(&mut self, sample: &Sample, now: Now) {
-        self.previous =
-            Some(Previous { cpu_total: sample.cpu.total, cpu_host: sample.cpu.host, read: sample.read, at: now.mono });
+        if !self.is_last(sample) {
+            let (cpu, read) = (&sample.cpu, sample.read);
+            self.before = self.previous;
+            self.previous = Some(Previous { cpu_total: cpu.total, cpu_host: cpu.host, read, at: now.mono });
+        }
         self.wall = now.wall;
         self.cpu = sample.cpu.clone();
         self.faults = [sample.memory.faults, sample.memory.major_faults];

@@ -4,11 +4,11 @@ use std::time::Duration;
 
 use super::core::Probe;
 use super::schedule::Backoff;
+use super::tracker::Tracker;
 use super::{Call, Feature, Happening};
 use crate::model::batch::Reason;
 use crate::model::container::{ContainerId, State};
 use crate::model::engine::{Action, Answer, EngineError, EngineEvent};
-use crate::model::observation::Facts;
 use crate::model::time::{Monotonic, Now};
 
 /// The longest pause before a lost stream is opened again.
@@ -46,6 +46,15 @@ impl EventStream {
         self.state = StreamState::Closed;
     }
 
+    /// How old what inspect told may become. Its price is little beside that of a minute's samples.
+    pub(super) fn good_for(&self) -> Duration {
+        match self.state {
+            StreamState::Open => Duration::from_secs(600),
+            // Nobody tells of other limits, or of a restart that the list's words do not show.
+            _ => Duration::from_secs(60),
+        }
+    }
+
     pub(super) fn retry_at(&self) -> Option<Monotonic> {
         match self.state {
             StreamState::Due(at) => Some(at),
@@ -72,8 +81,9 @@ impl Probe {
                 self.events.backoff.reset();
                 self.events.told = false;
                 self.happened(Happening::EventsOpen);
-                // What happened between the last list and now was missed.
+                // What happened between the last list and now was missed, and what inspect tells with it.
                 self.relist();
+                self.describe_anew();
             }
             Err(error) if error.is_forbidden() || error.status() == Some(404) => {
                 self.events.state = StreamState::Forbidden;
@@ -85,10 +95,24 @@ impl Probe {
         }
     }
 
+    fn describe_anew(&mut self) {
+        let mut known: Vec<ContainerId> = self
+            .trackers
+            .iter()
+            .filter(|(_, t)| t.described || !t.inspect.is_idle())
+            .map(|(id, _)| id.clone())
+            .collect();
+        known.sort();
+        for id in known {
+            self.want_inspect(&id);
+        }
+    }
+
     pub(super) fn events_lost(&mut self, error: Option<EngineError>, now: Now) {
         if matches!(self.events.state, StreamState::Open | StreamState::Opening) {
             self.reopen_later(error, now);
             self.relist();
+            self.describe_anew();
         }
     }
 
@@ -99,7 +123,7 @@ impl Probe {
         self.happened(Happening::EventsLost { error, retry_in });
     }
 
-    pub(super) fn event(&mut self, event: Option<EngineEvent>) {
+    pub(super) fn event(&mut self, event: Option<EngineEvent>, now: Now) {
         if !self.is_good() {
             // Nothing is published until a list has worked; what happens during that list needs another one.
             self.list.wanted |= self.list.out.is_some();
@@ -110,7 +134,7 @@ impl Probe {
             Some(EngineEvent { container, action }) => {
                 self.remember_touched(&container, &action);
                 if self.trackers.contains_key(&container) {
-                    self.event_of_known(&container, action);
+                    self.event_of_known(&container, action, now);
                 } else if matches!(action, Action::Create | Action::Start) {
                     self.relist();
                 }
@@ -134,7 +158,7 @@ impl Probe {
         }
     }
 
-    fn event_of_known(&mut self, id: &ContainerId, action: Action) {
+    fn event_of_known(&mut self, id: &ContainerId, action: Action, now: Now) {
         match action {
             Action::Destroy => self.remove(id, Reason::Removed),
             Action::Start => self.moved_to(id, State::Running, None),
@@ -154,9 +178,10 @@ impl Probe {
             }
             Action::Network => self.want_sample(id),
             Action::Oom => {
-                self.change(id, |facts| facts.oom_kills = facts.oom_kills.saturating_add(1));
+                let forbidden = self.inspect_forbidden;
+                self.change(id, |tracker| tracker.killed(!tracker.waits_for_inspect(forbidden), now.wall));
             }
-            Action::Health(health) => self.change(id, |facts| facts.listed.health = health),
+            Action::Health(health) => self.change(id, |tracker| tracker.facts_mut().listed.health = health),
             Action::Create => {}
         }
     }
@@ -167,10 +192,10 @@ impl Probe {
         }
     }
 
-    fn change(&mut self, id: &ContainerId, how: impl FnOnce(&mut Facts)) {
+    fn change(&mut self, id: &ContainerId, how: impl FnOnce(&mut Tracker)) {
         if let Some(tracker) = self.trackers.get_mut(id) {
-            how(tracker.facts_mut());
-            self.observe_state(id);
+            how(tracker);
+            self.show(id, true);
         }
     }
 
@@ -185,13 +210,13 @@ impl Probe {
             listed.exit_code = exit_code;
         }
         let listed = listed.clone();
-        if !self.watches(&listed) {
+        if self.lets_go(&listed) {
             return self.remove(id, Reason::Unwatched);
         }
         if was.is_running() != is.is_running() || starts {
             self.run_changed(id, was, is);
         }
-        self.observe_state(id);
+        self.show(id, true);
         if self.inspect_forbidden && is == State::Exited {
             self.relist();
         }

@@ -6,7 +6,8 @@ use hashbrown::HashSet;
 
 use super::Happening;
 use super::core::Probe;
-use super::tracker::Tracker;
+use super::schedule::Kind;
+use super::tracker::{Ask, Tracker};
 use crate::model::batch::Reason;
 use crate::model::container::{ContainerId, Listed, Listing, State};
 use crate::model::engine::Answer;
@@ -20,12 +21,16 @@ const DISTANCE: Duration = Duration::from_millis(100);
 impl Probe {
     pub(super) fn listed(&mut self, answer: Answer<Listing>, now: Now) {
         let Some(asked) = self.list.out.take() else { return };
+        if self.list.outdated && answer.is_ok() {
+            return self.send_list(now);
+        }
         self.list.not_before = now.mono + (now.mono.since(asked.mono) * 5).max(DISTANCE);
-        let listing = match answer {
+        let mut listing = match answer {
             Ok(listing) => listing,
             Err(error) => return self.fail(error, true, now),
         };
         self.recover(now);
+        self.list.judges = false;
         if let Some(cycle) = &mut self.cycle {
             cycle.listed = Some(now);
         }
@@ -36,12 +41,12 @@ impl Probe {
         let sample_all = std::mem::take(&mut self.list.sample_all);
         let touched = std::mem::take(&mut self.list.touched);
         let removed = std::mem::take(&mut self.list.removed);
+        self.correct(&mut listing, &touched);
         let watched = self.choose(&listing, &removed);
         self.remove_missing(&listing, &touched);
         for listed in listing.containers {
             if watched.contains(&listed.id) {
-                let known_better = touched.contains(&listed.id);
-                self.listed_one(listed, known_better, sample_all, now);
+                self.listed_one(listed, sample_all, now);
             } else if !removed.contains(&listed.id) {
                 self.remove(&listed.id, Reason::Unwatched);
             }
@@ -49,10 +54,29 @@ impl Probe {
         self.observe_engine();
     }
 
+    /// What events told since the list was asked is newer than what the list tells.
+    fn correct(&self, listing: &mut Listing, touched: &HashSet<ContainerId>) {
+        if touched.is_empty() {
+            return;
+        }
+        for listed in listing.containers.iter_mut().filter(|c| touched.contains(&c.id)) {
+            if let Some(tracker) = self.trackers.get(&listed.id) {
+                let known = &tracker.facts.listed;
+                (listed.state, listed.name) = (known.state, known.name.clone());
+                (listed.exit_code, listed.health, listed.up_for) = (known.exit_code, known.health, None);
+            }
+        }
+    }
+
     /// Whether the filters and settings let it be watched.
-    pub(super) fn watches(&self, listed: &Listed) -> bool {
+    fn watches(&self, listed: &Listed) -> bool {
         (self.settings.stopped || listed.state.is_running() || listed.state == State::Unknown)
             && (self.settings.admits)(listed)
+    }
+
+    /// Whether the filters do not let a container go on being watched as it is now.
+    pub(super) fn lets_go(&self, listed: &Listed) -> bool {
+        !self.list.judges && !self.watches(listed)
     }
 
     /// Those to watch. Over the cap, those that are watched stay, and new ones come in the order of their ids, so that
@@ -85,25 +109,37 @@ impl Probe {
     /// It is gone, or no longer watched.
     pub(super) fn remove(&mut self, id: &ContainerId, reason: Reason) {
         if let Some(tracker) = self.trackers.remove(id) {
+            self.past_epochs = self.past_epochs.max(tracker.epoch);
             self.leave_cycle(tracker.cycle);
             self.observe(Observation::Gone(id.clone(), reason));
         }
     }
 
-    fn listed_one(&mut self, listed: Listed, known_better: bool, sample_all: bool, now: Now) {
+    /// Watches a container from now on. It may have been watched before, and calls of then may still be out.
+    fn track(&mut self, listed: Listed) {
         let id = listed.id.clone();
-        let engine = self.engine.clone();
+        let mut tracker = Tracker::new(self.engine.clone(), listed, self.past_epochs.wrapping_add(1));
+        tracker.inspect = Ask::resume(self.calls.is_out(&id, Kind::Inspect));
+        tracker.sample = Ask::resume(self.calls.is_out(&id, Kind::Stats));
+        self.trackers.insert(id, tracker);
+    }
+
+    fn listed_one(&mut self, listed: Listed, sample_all: bool, now: Now) {
+        let id = listed.id.clone();
         let is_new = !self.trackers.contains_key(&id);
-        self.trackers.entry_ref(&id).or_insert_with(|| Tracker::new(engine, listed.clone()));
+        if is_new {
+            self.track(listed.clone());
+        }
         let mut changed = is_new;
         let up_for = listed.up_for;
-        if !is_new && !known_better {
+        if !is_new {
             changed |= self.take_list_s_word(&id, listed, now);
         }
         let Some(tracker) = self.trackers.get_mut(&id) else { return };
         tracker.up = up_for.map(|up| (up, now.mono));
-        let undescribed = !tracker.described || tracker.facts.details.is_none();
-        if undescribed && !self.inspect_forbidden && tracker.inspect.is_idle() {
+        let old = now.mono.since(tracker.described_at) >= self.events.good_for();
+        let undescribed = !tracker.described || tracker.inspect_failures > 0 || tracker.facts.details.is_none();
+        if (undescribed || old) && tracker.inspect.is_idle() && tracker.inspect_after <= now.mono {
             self.want_inspect(&id);
         }
         self.show(&id, sample_all || changed);
@@ -116,9 +152,9 @@ impl Probe {
     fn take_list_s_word(&mut self, id: &ContainerId, listed: Listed, now: Now) -> bool {
         let Some(tracker) = self.trackers.get_mut(id) else { return false };
         let known = &tracker.facts.listed;
-        let was = known.state;
+        let (was, described) = (known.state, tracker.facts.details.is_some());
         // Inspect tells what a state is that the list names with an unknown word.
-        let is = if listed.state == State::Unknown && tracker.facts.details.is_some() { was } else { listed.state };
+        let is = if listed.state == State::Unknown && described { was } else { listed.state };
         let restarted = was.is_running() && is.is_running() && tracker.seems_restarted(listed.up_for, now.mono);
         let changed =
             was != is || known.name != listed.name || known.labels != listed.labels || known.image != listed.image;
@@ -126,7 +162,8 @@ impl Probe {
         let words = Listed {
             state: is,
             exit_code: listed.exit_code.or(known.exit_code.filter(|_| was == is)),
-            health: listed.health.or(known.health.filter(|_| tracker.facts.details.is_some() && was == is)),
+            // Of a paused one the words do not tell it at all.
+            health: listed.health.or(known.health.filter(|_| described && was.is_running() == is.is_running())),
             ..listed
         };
         if *known != words {
@@ -153,7 +190,7 @@ impl Probe {
     }
 
     /// Publishes the state series, unless the first inspect is still to come.
-    fn show(&mut self, id: &ContainerId, due: bool) {
+    pub(super) fn show(&mut self, id: &ContainerId, due: bool) {
         let Some(tracker) = self.trackers.get_mut(id) else { return };
         let waits = !tracker.shown && !tracker.described && !self.inspect_forbidden && tracker.inspect_failures == 0;
         if due && !waits {

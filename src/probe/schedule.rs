@@ -74,6 +74,11 @@ impl Calls {
         }
     }
 
+    /// Whether this is being asked.
+    pub(super) fn is_out(&self, id: &ContainerId, kind: Kind) -> bool {
+        self.out.contains_key(&(id.clone(), kind))
+    }
+
     pub(super) fn clear(&mut self) {
         self.out.clear();
     }

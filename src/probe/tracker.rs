@@ -1,13 +1,17 @@
 //! What is kept of one container between probes, also while the engine is down.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::counters::Counters;
 use crate::model::container::{Details, Listed, State, UpFor};
 use crate::model::engine::EngineInfo;
-use crate::model::observation::Facts;
-use crate::model::sample::Sample;
+use crate::model::observation::{CounterGroup, Facts};
+use crate::model::sample::{Count, Sample};
 use crate::model::time::{Monotonic, Now, UnixNanos};
+
+/// After so many failed inspects in a row numbers are published without what inspect tells.
+pub(super) const TRIES: u32 = 2;
 
 /// Whether something is to be asked, waits in the queue, or is being asked. One question is out at most.
 #[derive(Debug, Clone, Copy, Default)]
@@ -18,6 +22,11 @@ pub(super) struct Ask {
 }
 
 impl Ask {
+    /// Nothing is to be asked; an earlier question may still be out.
+    pub(super) fn resume(out: bool) -> Self {
+        Self { out, ..Self::default() }
+    }
+
     /// It is to be asked. Returns whether to put it into the queue now; if it is being asked already, it will be
     /// asked again after the answer.
     pub(super) fn want(&mut self) -> bool {
@@ -32,9 +41,12 @@ impl Ask {
         self.wanted = false;
     }
 
-    /// It came to the front of the queue. Returns whether to ask it.
+    /// It came to the front of the queue. Returns whether to ask it: an entry may be left over from when the container was
+    /// watched before.
     pub(super) fn begin(&mut self) -> bool {
-        self.queued = false;
+        if !std::mem::take(&mut self.queued) {
+            return false;
+        }
         self.out = std::mem::take(&mut self.wanted);
         self.out
     }
@@ -63,13 +75,26 @@ pub(super) struct Tracker {
     pub(super) described: bool,
     /// Inspects that failed in a row.
     pub(super) inspect_failures: u32,
+    /// When inspect told last.
+    pub(super) described_at: Monotonic,
+    /// Lists have it inspected from then on only: it hung.
+    pub(super) inspect_after: Monotonic,
     /// Numbers that wait for inspect.
     pub(super) pending: Option<(Sample, Now)>,
     pub(super) counters: Counters,
+    /// Whether numbers of this run were taken for an earlier one's.
+    doubted: bool,
+    /// Kills of this run that are not yet counted, because its start is not yet known.
+    kills: Count,
     /// The start of the run is published and stays as it is.
     pub(super) frozen: bool,
     /// Whether an earlier run was seen, so that this one's counters started over.
     pub(super) ran_before: bool,
+    /// The latest start that was given to a run or to counters within one: a start never goes back, whatever the
+    /// clocks do.
+    pub(super) latest_start: UnixNanos,
+    /// The last run's start as it was told, and as it is published.
+    last_run: Option<(UnixNanos, UnixNanos)>,
     /// Whether its state is published; until then the first inspect is waited for.
     pub(super) shown: bool,
     /// Whether it runs but its last sample failed.
@@ -83,7 +108,8 @@ pub(super) struct Tracker {
 }
 
 impl Tracker {
-    pub(super) fn new(engine: Arc<EngineInfo>, listed: Listed) -> Self {
+    /// `epoch` has to be above those of all questions that are out.
+    pub(super) fn new(engine: Arc<EngineInfo>, listed: Listed, epoch: u32) -> Self {
         let facts = Facts {
             engine,
             listed,
@@ -94,15 +120,21 @@ impl Tracker {
         };
         Self {
             facts: Arc::new(facts),
-            epoch: 0,
+            epoch,
             inspect: Ask::default(),
             sample: Ask::default(),
             described: false,
             inspect_failures: 0,
+            described_at: Monotonic::default(),
+            inspect_after: Monotonic::default(),
             pending: None,
             counters: Counters::default(),
+            doubted: false,
+            kills: 0,
             frozen: false,
             ran_before: false,
+            latest_start: UnixNanos::UNKNOWN,
+            last_run: None,
             shown: false,
             failing: false,
             cycle: 0,
@@ -124,6 +156,11 @@ impl Tracker {
         self.state().is_running()
     }
 
+    /// Whether inspect is still to tell of this run.
+    pub(super) fn waits_for_inspect(&self, forbidden: bool) -> bool {
+        !self.described && self.inspect_failures < TRIES && !forbidden
+    }
+
     /// Something happened to it: answers to what was asked before are not used, and inspect has to tell anew.
     pub(super) fn disturb(&mut self) {
         self.epoch = self.epoch.wrapping_add(1);
@@ -131,14 +168,21 @@ impl Tracker {
         self.pending = None;
     }
 
-    /// Its counters start over.
+    /// Its counters start over. What inspect told of the run before is forgotten: its start, its kills.
     pub(super) fn begin_run(&mut self) {
         self.ran_before |= self.frozen;
         self.frozen = false;
         self.counters = Counters::default();
+        self.doubted = false;
+        self.kills = 0;
         let facts = self.facts_mut();
         facts.oom_kills = 0;
         facts.run_start = UnixNanos::UNKNOWN;
+        if let Some(details) = &mut facts.details {
+            let details = Arc::make_mut(details);
+            details.started_at = None;
+            details.oom_killed = false;
+        }
     }
 
     /// Whether the list's words say that it was up for less long than it was known to be: it was restarted meanwhile
@@ -152,23 +196,27 @@ impl Tracker {
     }
 
     /// Takes over what inspect told. A start time that differs from the known one is another run.
-    pub(super) fn describe(&mut self, details: Details) {
+    pub(super) fn describe(&mut self, details: Details, now: UnixNanos) {
         let known = self.facts.details.as_ref().and_then(|d| d.started_at);
-        if known.is_some() && details.started_at.is_some() && known != details.started_at {
+        let runs_again = !self.is_running() && details.state.is_some_and(State::is_running);
+        let another = match (known, details.started_at) {
+            (Some(known), Some(told)) => known != told,
+            (_, told) => runs_again && told.is_none(),
+        };
+        if another {
             self.begin_run();
         }
         let restarts = self.facts.details.as_ref().and_then(|d| d.restart_count);
         let fell = restarts.zip(details.restart_count).is_some_and(|(before, now)| now < before);
-        let frozen = self.frozen;
-        let facts = self.facts_mut();
-        if !frozen {
-            facts.run_start = details.started_at.unwrap_or_default();
+        if let Some(start) = details.started_at.filter(|_| !self.frozen) {
+            self.start_run(start, now);
         }
+        let facts = self.facts_mut();
+        let known = facts.restarts_start;
         // `docker start` sets the count back to zero: it counts since that start.
-        if fell {
-            facts.restarts_start = details.started_at.unwrap_or_default();
-        } else if !facts.restarts_start.is_known() {
-            facts.restarts_start = details.created.unwrap_or_default();
+        let since = if fell { details.started_at } else { details.created.filter(|_| !known.is_known()) };
+        if let Some(since) = since {
+            facts.restarts_start = later(since.min(now), known);
         }
         take_over(&mut facts.listed, &details);
         facts.details = Some(Arc::new(details));
@@ -176,16 +224,70 @@ impl Tracker {
         self.inspect_failures = 0;
     }
 
-    /// The run's start becomes final with its first published number. Our clock may be behind the engine's.
+    /// The run's start becomes final: with what inspect tells, else with the first number. Our clock may be behind the
+    /// engine's, and either may have been set back since the run before.
+    fn start_run(&mut self, told: UnixNanos, now: UnixNanos) {
+        let start = match self.last_run {
+            Some((before, start)) if before == told => start,
+            _ => later(told.min(now), self.latest_start),
+        };
+        self.last_run = Some((told, start));
+        self.latest_start = self.latest_start.max(start);
+        self.facts_mut().run_start = start;
+        self.freeze();
+    }
+
+    fn freeze(&mut self) {
+        self.frozen = true;
+        let kills = std::mem::take(&mut self.kills);
+        if kills > 0 {
+            let facts = self.facts_mut();
+            facts.oom_kills = facts.oom_kills.saturating_add(kills);
+        }
+    }
+
+    /// A process was killed for memory. It counts once the start of the run is known, since which kills are counted.
+    pub(super) fn killed(&mut self, nobody_tells: bool, now: UnixNanos) {
+        self.kills = self.kills.saturating_add(1);
+        if nobody_tells {
+            self.freeze_start(now);
+        }
+        if self.frozen {
+            self.freeze();
+        }
+    }
+
+    /// Whether these numbers were taken before the run began, so that they are an earlier run's. Said once a run: with
+    /// the engine's clock set back, all are.
+    pub(super) fn doubts(&mut self, sample: &Sample) -> bool {
+        let started = self.facts.details.as_ref().and_then(|d| d.started_at);
+        let early = sample.read.zip(started).is_some_and(|(read, started)| read < started);
+        early && !std::mem::replace(&mut self.doubted, true)
+    }
+
+    /// Nobody told when the run began. If an earlier one was seen, it was not long before now.
     pub(super) fn freeze_start(&mut self, now: UnixNanos) {
         if self.frozen {
             return;
         }
-        self.frozen = true;
-        let unknown = if self.ran_before { now } else { UnixNanos::UNKNOWN };
-        let facts = self.facts_mut();
-        facts.run_start = if facts.run_start.is_known() { facts.run_start.min(now) } else { unknown };
+        if self.ran_before {
+            self.start_run(now, now);
+        }
+        self.freeze();
     }
+
+    /// These counters started over within the run, after the last sample.
+    pub(super) fn start_over(&mut self, groups: Vec<CounterGroup>) {
+        if !groups.is_empty() {
+            self.latest_start = later(self.counters.last_seen(), self.latest_start);
+            self.counters.start_over(groups, self.latest_start);
+        }
+    }
+}
+
+/// `start`, or if the clocks do not let it be later than the one before, just after that.
+fn later(start: UnixNanos, before: UnixNanos) -> UnixNanos {
+    if start > before { start } else { before.after(Duration::from_millis(1)) }
 }
 
 /// Inspect is asked after the list and the event that led to it, so it is newer.

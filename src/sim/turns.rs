@@ -145,9 +145,7 @@ impl World {
 
     /// The process ends: everything that ends with it, and the events. `oom_killed` adds to what this life knows.
     pub(super) fn end_life(&mut self, serial: Serial, state: State, exit_code: i64, oom_killed: bool) {
-        let now = self.now.mono;
         self.with(serial, |c| {
-            c.life.freeze(now);
             c.exit_code = exit_code;
             c.oom_killed |= oom_killed;
             // Docker says so of every health check that does not run.

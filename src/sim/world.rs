@@ -113,10 +113,9 @@ impl World {
         self.now = Now { mono: now.mono.max(self.now.mono), wall: now.wall };
     }
 
-    /// The time at `mono`, between the present and `now`. The wall clock is taken to have gone along, but not back
-    /// behind what it was.
+    /// The time at `mono`, on the way to `now`. The wall clock is taken to have gone along, but not back behind what
+    /// it was.
     pub(super) fn on_the_way_to(&self, now: Now, mono: Monotonic) -> Now {
-        let mono = mono.max(self.now.mono);
         let ago = u64::try_from(now.mono.since(mono).as_nanos()).unwrap_or(u64::MAX);
         let wall = now.wall.0.saturating_sub(ago).max(self.now.wall.0).min(now.wall.0);
         Now { mono, wall: UnixNanos(wall) }

@@ -96,3 +96,58 @@ pub(crate) fn memory_retracted(name: &str, secs: f64) -> ExportMetricsServiceReq
     let points = vec![retraction(&[], at(secs).wall.0)];
     request(vec![of(container(name), vec![sum("container.memory.usage", "By", false, points)])])
 }
+
+/// Everything that the demo's view shows of a running container.
+pub(crate) fn running(name: &str, secs: f64, cpus: f64) -> ExportMetricsServiceRequest {
+    let now = at(secs).wall.0;
+    let bytes = |name: &str, value: i64| sum(name, "By", false, vec![point(&[], now, Number::AsInt(value))]);
+    let traffic = |direction: &str, value: i64| {
+        let attributes = [("network.interface.name", "eth0"), ("network.io.direction", direction)];
+        sum("container.network.io", "By", true, vec![point(&attributes, now, Number::AsInt(value))])
+    };
+    let metrics = vec![
+        gauge("container.cpu.usage", "{cpu}", vec![point(&[], now, Number::AsDouble(cpus))]),
+        bytes("container.memory.usage", 120 << 20),
+        bytes("container.memory.limit", 512 << 20),
+        traffic("receive", 1_500_000),
+        traffic("transmit", 300_000),
+        state("running", now),
+    ];
+    request(vec![of(container(name), metrics)])
+}
+
+/// The retraction of what [`running`] published, but for the state: that becomes `exited`.
+pub(crate) fn exited(name: &str, secs: f64) -> ExportMetricsServiceRequest {
+    let mut request = removed(name, secs);
+    request.resource_metrics[0].scope_metrics[0].metrics.push(state("exited", at(secs).wall.0));
+    request
+}
+
+/// The retraction of what [`running`] published.
+pub(crate) fn removed(name: &str, secs: f64) -> ExportMetricsServiceRequest {
+    let mut request = running(name, secs, 0.0);
+    for metric in &mut request.resource_metrics[0].scope_metrics[0].metrics {
+        let points = match &mut metric.data {
+            Some(Data::Gauge(gauge)) => &mut gauge.data_points,
+            Some(Data::Sum(sum)) => &mut sum.data_points,
+            _ => unreachable!("only these are made here"),
+        };
+        for point in points {
+            point.value = None;
+            point.flags = 1;
+        }
+    }
+    request
+}
+
+fn state(word: &str, time: u64) -> Metric {
+    let point = point(&[("container.status.state", word)], time, Number::AsInt(1));
+    sum("container.status.state", "{container}", false, vec![point])
+}
+
+/// Whether the engine `name` is up.
+pub(crate) fn engine(name: &str, secs: f64, up: bool) -> ExportMetricsServiceRequest {
+    let resource = pairs(&[("service.name", "dockpulse"), ("dockpulse.engine.name", name)]);
+    let point = point(&[], at(secs).wall.0, Number::AsInt(i64::from(up)));
+    request(vec![of(resource, vec![gauge("dockpulse.engine.up", "1", vec![point])])])
+}

@@ -1,3 +1,5 @@
+//! The outbox in memory: its order, its bound, and what it never drops.
+
 use std::collections::HashMap;
 
 use proptest::collection::vec;
@@ -179,7 +181,7 @@ impl Model {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(2000))]
+    #![proptest_config(ProptestConfig::with_cases(500))]
 
     #[test]
     fn gives_out_all_in_order_but_the_oldest_values_and_what_is_not_owed_without_them(

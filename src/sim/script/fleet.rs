@@ -54,7 +54,7 @@ fn template(n: usize) -> Spec {
         .compose("fleet", &service)
         .env(&[("REGION", "eu-1"), ("TIER", if is_blue { "blue" } else { "green" })])
         .command("/app/serve --port 8080")
-        .interfaces(if is_blue { &["eth0", "eth1"] } else { &["eth0"] })
+        .interfaces(if n.is_multiple_of(8) { &["eth0"] } else { &["eth0", "eth1"] })
         .devices(if n.is_multiple_of(3) { &[(254, 0), (254, 16)] } else { &[(254, 0)] })
         .limits(limits)
         .restart(RestartPolicy::Always)

@@ -35,6 +35,11 @@ async fn millis<T>(what: impl Future<Output = T>) -> u128 {
 
 const SECOND: Duration = Duration::from_secs(1);
 
+/// What comes of this within a minute; fails instead of waiting for ever.
+async fn soon<T>(what: impl Future<Output = T>) -> T {
+    timeout(60 * SECOND, what).await.expect("it comes soon")
+}
+
 #[tokio::test(start_paused = true)]
 async fn answers_every_call_as_the_world_is() {
     let s = instant();
@@ -147,7 +152,7 @@ async fn a_call_that_hangs_is_answered_when_the_fault_is_gone() {
         tokio::time::sleep(SECOND).await;
         s.control.with(|w| w.faults_mut().clear(Call::List));
     };
-    let (taken, ()) = tokio::join!(millis(s.engine.list(&WANTED)), mend);
+    let (taken, ()) = soon(async { tokio::join!(millis(s.engine.list(&WANTED)), mend) }).await;
     assert_eq!(taken, 1_000);
 }
 
@@ -172,7 +177,7 @@ async fn one_call_of_a_counted_hang_is_lost_for_good_and_the_next_is_answered() 
     s.control.with(|w| w.faults_mut().clear_all());
     assert!(timeout(60 * SECOND, &mut lost).await.is_err());
     s.control.with(|w| w.faults_mut().set_reach(Reach::Down));
-    assert!(matches!(lost.await, Err(EngineError::Broken { .. })));
+    assert!(matches!(soon(lost).await, Err(EngineError::Broken { .. })));
 }
 
 #[tokio::test(start_paused = true)]
@@ -190,10 +195,10 @@ async fn an_engine_that_is_away_refuses_breaks_what_is_open_and_comes_back() {
         tokio::time::sleep(SECOND).await;
         s.control.with(|w| w.faults_mut().set_reach(Reach::Down));
     };
-    let (answer, ()) = tokio::join!(s.engine.list(&WANTED), leave);
+    let (answer, ()) = soon(async { tokio::join!(s.engine.list(&WANTED), leave) }).await;
     assert!(matches!(answer, Err(EngineError::Broken { .. })));
-    assert!(matches!(events.next().await, Some(Err(EngineError::Broken { .. }))));
-    assert!(events.next().await.is_none());
+    assert!(matches!(soon(events.next()).await, Some(Err(EngineError::Broken { .. }))));
+    assert!(soon(events.next()).await.is_none());
     for answer in [s.engine.connect().await.map(drop), s.engine.ping().await, s.engine.events().await.map(drop)] {
         assert!(matches!(answer, Err(EngineError::Connect { .. })));
     }
@@ -227,8 +232,8 @@ async fn every_reader_of_events_gets_all_of_them_from_when_it_began() {
     s.control.with(|w| w.pause("web")).unwrap();
     let mut late = s.engine.events().await.unwrap();
     s.control.with(|w| w.unpause("web")).unwrap();
-    assert_eq!([told(early.next().await), told(early.next().await)], [Action::Pause, Action::Unpause]);
-    assert_eq!(told(late.next().await), Action::Unpause);
+    assert_eq!([told(soon(early.next()).await), told(soon(early.next()).await)], [Action::Pause, Action::Unpause]);
+    assert_eq!(told(soon(late.next()).await), Action::Unpause);
     assert!(late.next().now_or_never().is_none());
 }
 
@@ -259,12 +264,12 @@ async fn muted_events_are_lost_silently_and_cut_streams_end() {
     assert!(events.next().now_or_never().is_none());
     s.control.with(|w| w.faults_mut().mute_events(false));
     s.control.with(|w| w.unpause("web")).unwrap();
-    assert_eq!(told(events.next().await), Action::Unpause);
+    assert_eq!(told(soon(events.next()).await), Action::Unpause);
     s.control.with(|w| w.faults_mut().cut_events());
-    assert!(events.next().await.is_none());
+    assert!(soon(events.next()).await.is_none());
     let mut again = s.engine.events().await.unwrap();
     s.control.with(|w| w.pause("web")).unwrap();
-    assert_eq!(told(again.next().await), Action::Pause);
+    assert_eq!(told(soon(again.next()).await), Action::Pause);
 }
 
 #[tokio::test(start_paused = true)]
@@ -284,7 +289,7 @@ async fn driven_a_world_restarts_its_containers_by_itself() {
     };
     let told = tokio::select! {
         () = s.driver.drive(drop) => unreachable!("a drive never ends"),
-        told = wait => told,
+        told = soon(wait) => told,
     };
     assert_eq!(told, [Action::Network, died(1), Action::Network, Action::Start]);
     assert_eq!(s.control.with(|w| w.state("api")), Some(State::Running));
@@ -327,20 +332,70 @@ async fn a_restart_that_nobody_watched_has_a_later_start_too() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn equal_seeds_make_equal_simulations() {
-    let play = |seed| async move {
-        let count = ContainerCount::try_new(20).unwrap();
-        let s = Simulation::new(seed, Options::typical(), Scenario::churn(count, 5.0), Clock::start());
-        let Simulation { engine, control, driver } = s;
-        let end = tokio::time::sleep(Duration::from_millis(30_050));
-        let captions = std::sync::Mutex::new(Vec::new());
-        tokio::select! {
-            () = driver.drive(|c| captions.lock().unwrap().push(c.text)) => {}
-            () = end => {}
-        }
-        let ids: Vec<_> = engine.list(&WANTED).await.unwrap().containers.into_iter().map(|c| c.id).collect();
-        (ids, control.with(|w| w.names().cloned().collect::<Vec<_>>()), captions.into_inner().unwrap())
+async fn an_engine_that_begins_to_hang_during_a_call_answers_it_when_it_is_back() {
+    let s = simulation(Latency { list: SECOND, ..Latency::default() });
+    let script = async {
+        tokio::time::sleep(SECOND / 2).await;
+        s.control.with(|w| w.faults_mut().set_reach(Reach::Hung));
+        tokio::time::sleep(5 * SECOND).await;
+        s.control.with(|w| w.faults_mut().set_reach(Reach::Up));
     };
-    assert_eq!(play(1).await, play(1).await);
-    assert_ne!(play(1).await.0, play(2).await.0);
+    let (taken, ()) = soon(async { tokio::join!(millis(s.engine.list(&WANTED)), script) }).await;
+    assert_eq!(taken, 5_500);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_driver_notices_what_is_scripted_while_it_sleeps() {
+    let Simulation { engine, control, driver } = instant();
+    let mut events = engine.events().await.unwrap();
+    let script = async {
+        tokio::time::sleep(SECOND).await;
+        control.with(|w| w.run(Spec::new("job", "shop").job(SECOND, 0))).unwrap();
+        while told(events.next().await) != Action::Destroy {}
+    };
+    let taken = tokio::select! {
+        () = driver.drive(drop) => unreachable!("a drive never ends"),
+        taken = soon(millis(script)) => taken,
+    };
+    assert!((2_000..2_010).contains(&taken), "{taken}");
+}
+
+/// What half a minute of churn leaves behind, and what was said of it.
+async fn churned(seed: u64, is_driven: bool) -> (Vec<ContainerId>, Vec<(Monotonic, crate::model::Text)>) {
+    let count = ContainerCount::try_new(20).unwrap();
+    let Simulation { engine, driver, .. } =
+        Simulation::new(seed, Options::typical(), Scenario::churn(count, 5.0), Clock::start());
+    let captions = std::sync::Mutex::new(Vec::new());
+    let end = Duration::from_millis(30_050);
+    if !is_driven {
+        tokio::time::sleep(end - SECOND / 100).await;
+    }
+    let drive = driver.drive(|c| captions.lock().unwrap().push((c.at, c.text)));
+    assert!(timeout(if is_driven { end } else { SECOND / 100 }, drive).await.is_err());
+    let ids = engine.list(&WANTED).await.unwrap().containers.into_iter().map(|c| c.id).collect();
+    let captions = captions.into_inner().unwrap();
+    let first = captions.first().map_or(Monotonic::default(), |(at, _)| *at);
+    (ids, captions.into_iter().map(|(at, text)| (Monotonic(at.since(first)), text)).collect())
+}
+
+#[tokio::test(start_paused = true)]
+async fn equal_seeds_make_equal_simulations_whoever_looks_when() {
+    let one = churned(1, true).await;
+    assert!(one.1.len() > 100);
+    assert_eq!(one, churned(1, true).await);
+    assert_eq!(one, churned(1, false).await);
+    assert_ne!(one.0, churned(2, true).await.0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn captions_that_nobody_hears_do_not_pile_up() {
+    let count = ContainerCount::try_new(5).unwrap();
+    let s = Simulation::new(1, Options::default(), Scenario::churn(count, 1_000.0), Clock::start());
+    for _ in 0..10 {
+        tokio::time::sleep(SECOND).await;
+        s.engine.ping().await.unwrap();
+    }
+    let mut heard = 0;
+    assert!(timeout(Duration::ZERO, s.driver.drive(|_| heard += 1)).await.is_err());
+    assert!((1_000..=1_024).contains(&heard), "{heard}");
 }

@@ -1,3 +1,5 @@
+//! What a collector believes after which points, and which rules a sender can break.
+
 use opentelemetry_proto::tonic::metrics::v1::{
     AggregationTemporality, ExponentialHistogram, ExponentialHistogramDataPoint, Histogram, HistogramDataPoint,
     NumberDataPoint, Summary, SummaryDataPoint,

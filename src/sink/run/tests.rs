@@ -1,3 +1,5 @@
+//! The whole `sink`: what it shows, and when and how it ends.
+
 use std::net::SocketAddr;
 use std::path::Path;
 use std::pin::pin;

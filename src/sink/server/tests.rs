@@ -1,3 +1,5 @@
+//! The sink's server on real sockets: both protocols, what is refused, and how it ends.
+
 use std::io::Write;
 
 use bytes::Bytes;

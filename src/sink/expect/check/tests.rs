@@ -1,3 +1,5 @@
+//! When an expectation is met, and what is told of one that is not.
+
 use opentelemetry_proto::tonic::collector::metrics::v1::ExportMetricsServiceRequest;
 use opentelemetry_proto::tonic::metrics::v1::number_data_point::Value as Number;
 
