@@ -1,6 +1,8 @@
 //! The README is right: its tables are what the program does, its commands parse, its links lead somewhere.
 #![allow(clippy::unwrap_used, reason = "a test fails loudly")]
 
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on says where")]
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsString;
 use std::fs;
