@@ -61,7 +61,7 @@ fn measure(args: &[&str]) -> Outcome {
     let mut args = args.iter();
     while let Some(arg) = args.next() {
         match *arg {
-            "--binary" => binary = args.next().ok_or("--binary needs a path")?.into(),
+            "--binary" => binary = Path::new(args.next().ok_or("--binary needs a path")?).canonicalize()?,
             what @ ("start" | "steady" | "churn") => wanted.push(what),
             other => return Err(format!("start, steady, churn or --binary PATH, not {other}").into()),
         }

@@ -170,7 +170,7 @@ impl Probe {
         }
         tracker.freeze_start(now.wall);
         let previous = tracker.counters.previous(&sample);
-        tracker.counters.remember(&sample, at);
+        tracker.counters.remember(&sample, at.mono, now.wall);
         let since = tracker.counters.since().to_vec();
         let name = tracker.facts.listed.display_name();
         let unusable = sample.unusable;

@@ -294,7 +294,8 @@ impl Container {
                 [Action::Oom].into_iter().chain(die).collect()
             }
             Change::Rename(name) => {
-                self.name = NAMES[usize::from(name) % NAMES.len()].map(Text::from);
+                // A container without a name cannot be made by renaming.
+                self.name = Some(NAMES[usize::from(name) % NAMES.len()].unwrap_or("a4").into());
                 self.may_change_identity = true;
                 vec![Action::Rename]
             }

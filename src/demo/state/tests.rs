@@ -105,6 +105,8 @@ fn a_container_that_is_measured_again_is_back() {
     let notices = state.apply(&memory("web", 3.0, 1), at(3.0));
     assert_eq!(notices, [Notice::Appeared { container: "web".into(), series: 2, again: true }]);
     assert!(!only(&state).is_ended());
+    state.apply(&memory_retracted("web", 4.0), at(4.0));
+    assert_eq!(only(&state).end.unwrap().series, 1, "those of the end before are not counted again");
 }
 
 #[test]
@@ -118,7 +120,7 @@ fn a_container_under_a_new_identity_is_the_same() {
     both.extend(renamed.resource_metrics);
     assert_eq!(state.apply(&request(both), at(2.0)), []);
     let www = only(&state);
-    assert_eq!((&*www.name, www.live, www.is_ended()), ("www", 1, false));
+    assert_eq!((&*www.name, www.live, www.is_ended(), www.identities.len()), ("www", 1, false, 1));
     assert_eq!(state.numbers(www).memory, Some(2.0));
 }
 
