@@ -1,6 +1,5 @@
 //! Every file under `examples/`, and the collector's settings, are what they say: they load, fit each other, and run.
 #![allow(clippy::unwrap_used, reason = "a test fails loudly")]
-
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on says where")]
 
 use std::collections::BTreeSet;

@@ -1,7 +1,6 @@
 //! The rules of the house that the compiler does not know: which part may know which, what the pure parts keep away
 //! from, how large a file gets, how files begin and what modules are called.
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test fails loudly")]
-
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on says where")]
 
 use std::collections::{BTreeMap, BTreeSet};
