@@ -1,6 +1,5 @@
 //! The README is right: its tables are what the program does, its commands parse, its links lead somewhere.
 #![allow(clippy::unwrap_used, reason = "a test fails loudly")]
-
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on says where")]
 
 use std::collections::{BTreeMap, BTreeSet};
