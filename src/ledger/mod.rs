@@ -91,6 +91,7 @@ pub struct Ledger {
     /// Time stamps of owners that were forgotten lie at or below this one.
     floor: UnixNanos,
     open: Commit,
+    open_points: usize,
     live: usize,
     owed: Owed,
     retired: Vec<Weak<Resource>>,
@@ -211,6 +212,7 @@ impl Ledger {
             self.open.ended.push(Ended { resource: group.resource.clone(), series: ended, reason });
         }
         if !group.points.is_empty() {
+            self.open_points += group.points.len();
             self.open.batch.groups.push(group);
         }
     }
@@ -220,9 +222,15 @@ impl Ledger {
         !self.open.batch.is_empty()
     }
 
+    /// How many points wait to be committed.
+    pub fn waiting(&self) -> usize {
+        self.open_points
+    }
+
     /// Takes what was decided since the last commit.
     pub fn commit(&mut self, now: UnixNanos) -> Commit {
         self.pay(now);
+        self.open_points = 0;
         std::mem::take(&mut self.open)
     }
 

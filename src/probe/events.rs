@@ -150,18 +150,25 @@ impl Probe {
 
     /// A list that is out does not know of this event, or may not.
     fn remember_touched(&mut self, id: &ContainerId, action: &Action) {
-        if self.list.out.is_none() {
+        if self.list.out.is_none() || !self.touch(id) {
             return;
         }
-        if self.list.touched.len() >= MOST_TOUCHED {
-            return self.relist();
-        }
-        self.list.touched.insert(id.clone());
         if *action == Action::Destroy {
             self.list.removed.insert(id.clone());
         } else {
             self.list.removed.remove(id);
         }
+    }
+
+    /// Something was told of a container while a list is out. Returns whether it could be remembered.
+    pub(super) fn touch(&mut self, id: &ContainerId) -> bool {
+        let room = self.list.touched.len() < MOST_TOUCHED;
+        if room {
+            self.list.touched.insert(id.clone());
+        } else {
+            self.relist();
+        }
+        room
     }
 
     fn event_of_known(&mut self, id: &ContainerId, action: Action, now: Now) {

@@ -273,7 +273,7 @@ impl Tracker {
     /// the engine's clock set back, all are.
     pub(super) fn doubts(&mut self, sample: &Sample) -> bool {
         let started = self.facts.details.as_ref().and_then(|d| d.started_at);
-        let early = sample.read.zip(started).is_some_and(|(read, started)| read < started);
+        let early = sample.read.zip(started).is_some_and(|(read, started)| read <= started);
         early && !std::mem::replace(&mut self.doubted, true)
     }
 

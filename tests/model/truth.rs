@@ -232,7 +232,7 @@ fn container(q: &Question<'_>, c: &Container) -> Expectations {
         usage_series(numbers, &mut out);
         // A rate needs two samples; with few calls at once, those that hang leave time for one perhaps.
         let hangs = |c: &Container| [c.stats, c.inspect].contains(&Call::Hangs);
-        let starved = q.choice.concurrency > 0 && q.engine.containers.iter().any(hangs);
+        let starved = c.samples < 2 || q.choice.concurrency > 0 && q.engine.containers.iter().any(hangs);
         out.add("container.cpu.usage", (G, "{cpu}"), &[], Worth::Near(RATE), starved);
     }
     out.out

@@ -616,6 +616,7 @@ impl World {
                 let now = self.now;
                 let c = self.engine.find(&question.id)?;
                 c.described = answer.as_ref().ok().map(|_| now);
+                c.samples = 0;
                 // An answer without what the settings ask for now does not count.
                 if answer.is_ok()
                     && c.unseen.is_some_and(|at| at < computed || at == computed && call.moment == Moment::Late)
@@ -626,6 +627,7 @@ impl World {
             Input::Sampled(question, Ok(sample)) if !sample.is_empty() => {
                 let c = self.engine.find(&question.id)?;
                 c.told = call.numbers.clone();
+                c.samples += 1;
                 return Some(question.id.clone());
             }
             Input::EventsOpened(Ok(())) => {
