@@ -23,6 +23,7 @@ if [[ $engine == unix://* && ! -S ${engine#unix://} ]]; then
 fi
 
 work=$(mktemp -d)
+touch "$work/out" "$work/err"
 sink=
 # shellcheck disable=SC2329 # called by the trap
 clean_up() {
@@ -44,8 +45,10 @@ for _ in {1..100}; do
 done
 [[ -n $address ]] || fail "the sink does not listen: $(cat "$work/err")"
 
-"$dockpulse" once --retract --engine "$engine" --endpoint "http://$address" ||
+# If this fails while the sink still waits, it is to blame; a sink that ended before has seen what must not be.
+if ! "$dockpulse" once --retract --engine "$engine" --endpoint "http://$address" && kill -0 "$sink" 2>/dev/null; then
     fail "dockpulse once failed: its last line says why"
+fi
 
 met=0
 wait "$sink" || met=$?

@@ -1,4 +1,6 @@
 //! Every file under `examples/`, and the collector's settings, are what they say: they load, fit each other, and run.
+#![allow(clippy::unwrap_used, reason = "a test fails loudly")]
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on says where")]
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -171,6 +173,7 @@ fn smoke(docker_host: &str) -> Output {
         .env("PATH", "/usr/local/bin:/usr/bin:/bin")
         .env("DOCKPULSE", env!("CARGO_BIN_EXE_dockpulse"))
         .env("DOCKER_HOST", docker_host)
+        .env("DOCKPULSE_EXPORT__TIMEOUT", "1s")
         .output()
         .unwrap()
 }

@@ -107,9 +107,20 @@ impl Running {
 
     /// Ends all pipelines: everything is in the outbox then.
     pub(super) async fn finish(mut self, retract: bool) {
-        self.tell(|_| Control::Finish(retract));
-        self.controls.clear();
+        for control in std::mem::take(&mut self.controls) {
+            // A pipeline that is gone has nothing to finish.
+            let _ = control.send(Control::Finish(retract)).await;
+        }
         while self.tasks.join_next().await.is_some() {}
+    }
+
+    /// Waits until a pipeline ends by itself, which it must not.
+    pub(super) async fn crashed(&mut self) -> String {
+        match self.tasks.join_next().await {
+            Some(Err(error)) => error.to_string(),
+            Some(Ok(finding)) => format!("engine {} is no longer watched", finding.engine),
+            None => std::future::pending().await,
+        }
     }
 
     /// Hears of requests: what it has to do with retractions that were refused.

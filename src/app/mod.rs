@@ -40,6 +40,9 @@ pub enum AppError {
     /// Signals cannot be waited for, or the output cannot be written.
     #[error("cannot read signals or write the output: {0}")]
     Io(#[from] std::io::Error),
+    /// A part of the agent ended by itself. What it had published is retracted as far as the others know of it.
+    #[error("a part of the agent ended by itself, please report it: {0}")]
+    Crashed(String),
     /// It was told twice to end.
     #[error("ended at once, as a second signal asked; nothing more was retracted or sent")]
     Aborted,

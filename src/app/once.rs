@@ -58,8 +58,9 @@ pub async fn once(
     };
     let (findings, unsent) = tokio::join!(probing, worker.run(ending));
     let told = told.lock().unwrap_or_else(PoisonError::into_inner);
-    sum_up(&findings, &told, &settings, retract, out)?;
-    let failed: Vec<String> = findings.iter().filter_map(|f| f.error.clone()).collect();
+    let all_retracted = retract && unsent.points == 0 && !told.dropped;
+    sum_up(&findings, &told, &settings, all_retracted, out)?;
+    let failed: Vec<String> = findings.iter().filter_map(failure).collect();
     match (&told.failure, unsent.points, failed.is_empty()) {
         (_, _, false) => Err(AppError::Once(failed.join("; "))),
         (failure, lost, _) if lost > 0 || told.dropped || told.rejected > 0 => {
@@ -68,6 +69,11 @@ pub async fn once(
         }
         _ => Ok(()),
     }
+}
+
+fn failure(finding: &Finding) -> Option<String> {
+    let error = finding.error.as_ref()?;
+    Some(format!("engine {}: {error}", finding.engine.escape_debug()))
 }
 
 fn heard(told: &Mutex<Told>, report: &ExportReport) {
@@ -94,18 +100,24 @@ fn sum_up(
     findings: &[Finding],
     told: &Told,
     settings: &Settings,
-    retract: bool,
+    all_retracted: bool,
     out: &mut (impl Write + ?Sized),
 ) -> std::io::Result<()> {
     for f in findings {
         let name = f.engine.escape_debug();
         match &f.error {
-            None => writeln!(out, "engine {name}: {} containers, {} series", f.containers, f.series)?,
+            None => {
+                let (containers, series) = (counted(f.containers, "container"), f.series);
+                writeln!(out, "engine {name}: {containers}, {series} series")?;
+            }
             Some(_) => writeln!(out, "engine {name}: no probe")?,
         }
     }
-    let retracted = if retract { ", all retracted" } else { "" };
-    let (points, requests, to) = (told.points, told.requests, &settings.export.metrics_url);
-    let s = if requests == 1 { "" } else { "s" };
-    writeln!(out, "collector {to}: {points} points in {requests} request{s}{retracted}")
+    let retracted = if all_retracted { ", all retracted" } else { "" };
+    let (points, requests) = (counted(told.points, "point"), counted(told.requests as usize, "request"));
+    writeln!(out, "collector {}: {points} in {requests}{retracted}", settings.export.metrics_url)
+}
+
+fn counted(count: usize, what: &str) -> String {
+    format!("{count} {what}{}", if count == 1 { "" } else { "s" })
 }

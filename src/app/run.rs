@@ -43,10 +43,11 @@ pub async fn run(
     let (deadline_to, ending) = watch::channel(None);
     let mut delivering = Box::pin(worker.run(ending));
     let mut agent = Agent { settings, agent_host, telemetry, running, reload };
-    let timeout = tokio::select! {
-        _ = &mut delivering => agent.settings.shutdown.timeout,
-        timeout = agent.serve(&mut end, &mut hangup) => timeout,
+    let crash = tokio::select! {
+        _ = &mut delivering => return Err(AppError::Crashed("the export".to_owned())),
+        crash = agent.serve(&mut end, &mut hangup) => crash,
     };
+    let timeout = agent.settings.shutdown.timeout;
     let deadline = clock.now().mono + timeout;
     let Agent { settings, telemetry, running, .. } = agent;
     let ended = async {
@@ -61,7 +62,8 @@ pub async fn run(
             return Err(AppError::Aborted);
         }
     };
-    farewell(&telemetry, clock, deadline, timeout, unsent).await
+    let delivered = farewell(&telemetry, clock, deadline, timeout, unsent).await;
+    crash.map_or(delivered, |what| Err(AppError::Crashed(what)))
 }
 
 async fn farewell(
@@ -96,15 +98,16 @@ struct Agent {
 }
 
 impl Agent {
-    /// Serves signals until one asks to end; returns how long that may take.
-    async fn serve(&mut self, end: &mut End, hangup: &mut Signal) -> Duration {
+    /// Serves signals until one asks to end, or until a part has ended by itself, which it tells.
+    async fn serve(&mut self, end: &mut End, hangup: &mut Signal) -> Option<String> {
         loop {
             tokio::select! {
                 () = end.asked() => {
                     let within = self.settings.shutdown.timeout;
                     self.telemetry.record(&Event::ShuttingDown { within });
-                    return within;
+                    return None;
                 }
+                crash = self.running.crashed() => return Some(crash),
                 _ = hangup.recv() => self.reload(),
             }
         }

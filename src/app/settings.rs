@@ -23,21 +23,22 @@ pub const KNOWN_ATTRIBUTES: &[&str] = convert::BUILT_IN;
 /// What the settings ask for that this version does not do, each with its key.
 pub fn unsupported(settings: &Settings) -> Vec<String> {
     let mut out = Vec::new();
-    let mut refuse = |asked: bool, text: &str| {
+    let mut refuse = |asked: bool, text: &str, instead: &str| {
         if asked {
-            out.push(format!("{text} is not supported by this version"));
+            out.push(format!("{text} is not supported by this version: use {instead}"));
         }
     };
-    refuse(settings.profile != Profile::Semconv, &format!("profile: {}", settings.profile));
+    refuse(settings.profile != Profile::Semconv, &format!("profile: {}", settings.profile), "semconv");
     for (i, engine) in settings.engines.iter().enumerate() {
         let https = matches!(engine.endpoint, EngineEndpoint::Https { .. });
-        refuse(https, &format!("engines[{i}].endpoint: https"));
+        refuse(https, &format!("engines[{i}].endpoint: {}", engine.endpoint), "unix:// or tcp://");
         let source = matches!(engine.source, EngineSource::Cgroup | EngineSource::Stream);
-        refuse(source, &format!("engines[{i}].source: {}", engine.source));
+        refuse(source, &format!("engines[{i}].source: {}", engine.source), "auto, one_shot or two_sample");
     }
     let export = &settings.export;
-    refuse(export.metrics_url.is_tls(), &format!("export.endpoint: https ({})", export.metrics_url));
-    refuse(export.compression == config::Compression::Zstd, "export.compression: zstd");
+    let tls = export.metrics_url.is_tls();
+    refuse(tls, &format!("export.endpoint: {}", export.metrics_url), "http:// to a collector nearby");
+    refuse(export.compression == config::Compression::Zstd, "export.compression: zstd", "gzip");
     out
 }
 

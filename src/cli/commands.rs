@@ -13,8 +13,8 @@ use crate::config::{self, Errors, Known, Loaded, Sources};
 use crate::convert;
 use crate::model::time::Clock;
 use crate::sink;
+use crate::sink::SinkOptions;
 use crate::sink::server::Listen;
-use crate::sink::{SinkError, SinkOptions};
 use crate::telemetry::Telemetry;
 use crate::telemetry::log::{self, Format, Level, Log};
 
@@ -121,7 +121,7 @@ fn sink(args: SinkArgs, err: &mut (dyn Write + Send)) -> io::Result<Status> {
     Ok(match outcome {
         Ok(sink::Outcome::Ended | sink::Outcome::Met) => Status::Done,
         Ok(sink::Outcome::Unmet) => Status::Failed,
-        Err(error @ SinkError::Expectations(_)) => usage(err, &error.to_string()),
+        Err(error) if error.is_usage() => usage(err, &error.to_string()),
         Err(error) => fail(err, &error.to_string()),
     })
 }

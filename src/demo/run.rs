@@ -14,8 +14,8 @@ use super::terminal::{Painter, Screen};
 use super::view::View;
 use super::{DemoInfo, Retraction};
 use crate::model::time::{Clock, Now};
-use crate::sink::server::Received;
 use crate::sink::text::{counted, escaped, time_of_day};
+use crate::sink::{Arrivals, Received};
 
 /// Between two pictures.
 const REDRAW: Duration = Duration::from_millis(250);
@@ -37,10 +37,10 @@ pub struct ViewOptions {
 }
 
 /// Shows what happens until `shutdown` is ready, and what happened until then; never waits for a slow reader with
-/// taking in `requests` and `retractions`, so that nobody upstream waits. A closed pipe ends it quietly.
+/// taking in `arrivals` and `retractions`, so that nobody upstream waits. A closed pipe ends it quietly.
 pub async fn run_view(
     options: ViewOptions,
-    mut requests: mpsc::Receiver<Received>,
+    mut arrivals: Arrivals,
     mut retractions: mpsc::Receiver<Retraction>,
     clock: &Clock,
     out: &mut (impl AsyncWrite + Unpin),
@@ -53,7 +53,7 @@ pub async fn run_view(
     loop {
         tokio::select! {
             () = &mut shutdown => break,
-            Some(received) = requests.recv() => shown.received(received, clock.now()),
+            Some(received) = arrivals.next() => shown.received(received, clock.now()),
             Some(retraction) = retractions.recv() => shown.retracted(retraction),
             _ = tick.tick() => shown.redraw(clock.now()),
             written = out.write_all_buf(&mut shown.waiting), if shown.waiting.has_remaining() => match written {
@@ -63,7 +63,7 @@ pub async fn run_view(
             },
         }
     }
-    while let Ok(received) = requests.try_recv() {
+    while let Some(received) = arrivals.waiting() {
         shown.received(received, clock.now());
     }
     while let Ok(retraction) = retractions.try_recv() {

@@ -270,6 +270,10 @@ impl DemoState {
             let again = std::mem::replace(&mut container.was_measured, true);
             return Some(Notice::Appeared { container: container.name.clone(), series: container.live, again });
         }
+        if before.live == 0 && container.live > 0 {
+            // Known again, but not measured: what is stopped is back with its engine, say.
+            (container.end, container.leaving) = (None, 0);
+        }
         if (before.measured > 0 && container.measured == 0) || (before.live > 0 && container.live == 0) {
             container.ended(now);
         }

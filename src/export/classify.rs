@@ -193,6 +193,10 @@ fn after_semicolon(text: &str) -> String {
 fn mend_of_code(code: Code, message: &str) -> &'static str {
     match code {
         _ if says_too_large(message) => "; lower export.max_request_bytes",
+        // What tonic makes of a page from a server that speaks HTTP/2 but not gRPC.
+        Code::Internal if message.contains("invalid compression flag") => {
+            "; that is not gRPC: if it is the port for OTLP over HTTP (usually 4318), set protocol: http/protobuf"
+        }
         Code::Unauthenticated | Code::PermissionDenied => "; check export.headers",
         Code::Unimplemented => {
             "; check that it has an OTLP/gRPC receiver with metrics in a pipeline here; else set protocol: http/protobuf, \

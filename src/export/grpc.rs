@@ -112,6 +112,8 @@ fn verdict(status: &Status) -> Verdict {
 fn mend(text: &str) -> &'static str {
     if ["FRAME_SIZE_ERROR", "frame with invalid size", "PROTOCOL_ERROR"].iter().any(|words| text.contains(words)) {
         "that is not gRPC: if it is the port for OTLP over HTTP (usually 4318), set protocol: http/protobuf"
+    } else if ["broken pipe", "reset by peer"].iter().any(|words| text.contains(words)) {
+        "it was cut; if that is the port for OTLP over HTTP (usually 4318), set protocol: http/protobuf"
     } else if text.contains("refused") {
         "check that the collector runs and has an OTLP/gRPC receiver at this address"
     } else {

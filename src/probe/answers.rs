@@ -49,6 +49,9 @@ impl Probe {
             tracker.described = true;
             self.observe(Observation::Unvouched(id.clone(), Reason::Stopped));
         }
+        if self.list.out.is_some() {
+            self.touch(id);
+        }
         let listed = self.trackers.get(id).map(|t| t.facts.listed.clone());
         if listed.is_some_and(|l| self.lets_go(&l)) {
             return self.remove(id, Reason::Unwatched);
@@ -170,7 +173,7 @@ impl Probe {
         }
         tracker.freeze_start(now.wall);
         let previous = tracker.counters.previous(&sample);
-        tracker.counters.remember(&sample, at);
+        tracker.counters.remember(&sample, at.mono, now.wall);
         let since = tracker.counters.since().to_vec();
         let name = tracker.facts.listed.display_name();
         let unusable = sample.unusable;

@@ -2,7 +2,7 @@
 
 use crate::model::observation::{CounterGroup, Previous};
 use crate::model::sample::{BlockDevice, Count, Cpu, Network, Sample, Traffic};
-use crate::model::time::{Now, UnixNanos};
+use crate::model::time::{Monotonic, UnixNanos};
 
 /// The most interfaces and devices that are remembered after they went.
 const MOST: usize = 128;
@@ -60,7 +60,7 @@ impl Counters {
         out
     }
 
-    /// When the last sample came, by our wall clock.
+    /// When the last sample was published, by our wall clock.
     pub(super) fn last_seen(&self) -> UnixNanos {
         self.wall
     }
@@ -75,14 +75,14 @@ impl Counters {
         }
     }
 
-    /// Remembers a sample.
-    pub(super) fn remember(&mut self, sample: &Sample, now: Now) {
+    /// Remembers a sample that came at `at` and is published now.
+    pub(super) fn remember(&mut self, sample: &Sample, at: Monotonic, now: UnixNanos) {
         if !self.is_last(sample) {
             let (cpu, read) = (&sample.cpu, sample.read);
             self.before = self.previous;
-            self.previous = Some(Previous { cpu_total: cpu.total, cpu_host: cpu.host, read, at: now.mono });
+            self.previous = Some(Previous { cpu_total: cpu.total, cpu_host: cpu.host, read, at });
         }
-        self.wall = now.wall;
+        self.wall = now;
         self.cpu = sample.cpu.clone();
         self.faults = [sample.memory.faults, sample.memory.major_faults];
         merge(&mut self.networks, &sample.networks, |a, b| a.interface == b.interface);

@@ -144,18 +144,25 @@ impl Probe {
 
     /// A list that is out does not know of this event, or may not.
     fn remember_touched(&mut self, id: &ContainerId, action: &Action) {
-        if self.list.out.is_none() {
+        if self.list.out.is_none() || !self.touch(id) {
             return;
         }
-        if self.list.touched.len() >= MOST_TOUCHED {
-            return self.relist();
-        }
-        self.list.touched.insert(id.clone());
         if *action == Action::Destroy {
             self.list.removed.insert(id.clone());
         } else {
             self.list.removed.remove(id);
         }
+    }
+
+    /// Something was told of a container while a list is out. Returns whether it could be remembered.
+    pub(super) fn touch(&mut self, id: &ContainerId) -> bool {
+        let room = self.list.touched.len() < MOST_TOUCHED;
+        if room {
+            self.list.touched.insert(id.clone());
+        } else {
+            self.relist();
+        }
+        room
     }
 
     fn event_of_known(&mut self, id: &ContainerId, action: Action, now: Now) {
@@ -179,9 +186,15 @@ impl Probe {
             Action::Network => self.want_sample(id),
             Action::Oom => {
                 let forbidden = self.inspect_forbidden;
-                self.change(id, |tracker| tracker.killed(!tracker.waits_for_inspect(forbidden), now.wall));
+                self.change(id, |tracker| {
+                    tracker.outdate_inspect();
+                    tracker.killed(!tracker.waits_for_inspect(forbidden), now.wall);
+                });
             }
-            Action::Health(health) => self.change(id, |tracker| tracker.facts_mut().listed.health = health),
+            Action::Health(health) => self.change(id, |tracker| {
+                tracker.outdate_inspect();
+                tracker.facts_mut().listed.health = health;
+            }),
             Action::Create => {}
         }
     }
@@ -203,6 +216,7 @@ impl Probe {
     fn moved_to(&mut self, id: &ContainerId, is: State, exit_code: Option<i64>) {
         let Some(tracker) = self.trackers.get_mut(id) else { return };
         let was = tracker.state();
+        tracker.outdate_inspect();
         let starts = is == State::Running && (was != State::Paused);
         let listed = &mut tracker.facts_mut().listed;
         listed.state = is;

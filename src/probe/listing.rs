@@ -54,16 +54,21 @@ impl Probe {
         self.observe_engine();
     }
 
-    /// What events told since the list was asked is newer than what the list tells.
-    fn correct(&self, listing: &mut Listing, touched: &HashSet<ContainerId>) {
+    /// What events and inspect told since the list was asked is newer than what the list tells, or may be: where they
+    /// differ, inspect is asked once more.
+    fn correct(&mut self, listing: &mut Listing, touched: &HashSet<ContainerId>) {
         if touched.is_empty() {
             return;
         }
         for listed in listing.containers.iter_mut().filter(|c| touched.contains(&c.id)) {
-            if let Some(tracker) = self.trackers.get(&listed.id) {
-                let known = &tracker.facts.listed;
-                (listed.state, listed.name) = (known.state, known.name.clone());
-                (listed.exit_code, listed.health, listed.up_for) = (known.exit_code, known.health, None);
+            let Some(tracker) = self.trackers.get(&listed.id) else { continue };
+            let known = &tracker.facts.listed;
+            let healthy = listed.health.is_none() || listed.health == known.health;
+            let agree = healthy && listed.state == known.state && listed.name == known.name;
+            (listed.state, listed.name) = (known.state, known.name.clone());
+            (listed.exit_code, listed.health, listed.up_for) = (known.exit_code, known.health, None);
+            if !agree {
+                self.want_inspect(&listed.id);
             }
         }
     }

@@ -57,6 +57,11 @@ impl Ask {
         self.wanted && self.want()
     }
 
+    /// Whether it is being asked.
+    pub(super) fn is_out(&self) -> bool {
+        self.out
+    }
+
     /// Whether nothing is asked and nothing waits.
     pub(super) fn is_idle(&self) -> bool {
         !self.out && !self.wanted
@@ -168,6 +173,13 @@ impl Tracker {
         self.pending = None;
     }
 
+    /// An event told of something that inspect tells too: an answer that is on its way is older.
+    pub(super) fn outdate_inspect(&mut self) {
+        if self.inspect.is_out() {
+            self.epoch = self.epoch.wrapping_add(1);
+        }
+    }
+
     /// Its counters start over. What inspect told of the run before is forgotten: its start, its kills.
     pub(super) fn begin_run(&mut self) {
         self.ran_before |= self.frozen;
@@ -261,7 +273,7 @@ impl Tracker {
     /// the engine's clock set back, all are.
     pub(super) fn doubts(&mut self, sample: &Sample) -> bool {
         let started = self.facts.details.as_ref().and_then(|d| d.started_at);
-        let early = sample.read.zip(started).is_some_and(|(read, started)| read < started);
+        let early = sample.read.zip(started).is_some_and(|(read, started)| read <= started);
         early && !std::mem::replace(&mut self.doubted, true)
     }
 

@@ -8,32 +8,16 @@ use http::header::{ACCEPT_ENCODING, ALLOW, CONTENT_ENCODING, CONTENT_TYPE, Heade
 use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode};
 use http_body_util::{BodyExt, Full, LengthLimitError, Limited};
 use hyper::body::Incoming;
-use opentelemetry_proto::tonic::collector::metrics::v1::ExportMetricsServiceRequest;
-use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceRequest;
 use prost::Message;
-use serde::de::DeserializeOwned;
 use tonic::body::Body;
 
-use super::server::{Inbox, MAX_REQUEST, Received, WHOLE_REQUEST};
+use super::inbox::{Format, Inbox, Refusal, Signal};
+use super::server::{MAX_REQUEST, WHOLE_REQUEST};
 
 /// Answers OTLP/HTTP requests.
 #[derive(Debug, Clone)]
 pub(super) struct Http {
     inbox: Inbox,
-}
-
-/// How a body is written.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Format {
-    Protobuf,
-    Json,
-}
-
-#[derive(Debug, Clone, Copy)]
-enum Signal {
-    Metrics,
-    Traces,
-    Logs,
 }
 
 /// Why a request is not taken: the status, words for people, a header that says more.
@@ -70,16 +54,7 @@ impl Http {
             return Err(Refused(StatusCode::REQUEST_TIMEOUT, "the request did not arrive in time".to_owned(), None));
         };
         let body = if gzip { gunzip(&body?)? } else { body? };
-        let received = match signal {
-            Signal::Metrics => Received::Metrics(decode::<ExportMetricsServiceRequest>(&body, format)?),
-            Signal::Traces => Received::Traces(decode::<ExportTraceServiceRequest>(&body, format)?),
-            Signal::Logs => return Ok(()),
-        };
-        if self.inbox.put(received) {
-            return Ok(());
-        }
-        let again = Some((RETRY_AFTER, HeaderValue::from_static("1")));
-        Err(Refused(StatusCode::SERVICE_UNAVAILABLE, "more arrives than can be shown; send it again".to_owned(), again))
+        self.inbox.take(signal, format, &body).map_err(|refusal| Refused::of(&refusal))
     }
 }
 
@@ -130,16 +105,8 @@ fn gunzip(body: &[u8]) -> Result<Bytes, Refused> {
     if out.len() > MAX_REQUEST { Err(too_large()) } else { Ok(out.into()) }
 }
 
-fn decode<M: Message + Default + DeserializeOwned>(body: &Bytes, format: Format) -> Result<M, Refused> {
-    let bad = |cause: String| Refused(StatusCode::BAD_REQUEST, format!("the body is not OTLP: {cause}"), None);
-    match format {
-        Format::Protobuf => M::decode(body.clone()).map_err(|e| bad(e.to_string())),
-        Format::Json => serde_json::from_slice(body).map_err(|e| bad(e.to_string())),
-    }
-}
-
 fn too_large() -> Refused {
-    Refused(StatusCode::PAYLOAD_TOO_LARGE, format!("more than {MAX_REQUEST} bytes"), None)
+    Refused::of(&Refusal::TooLarge)
 }
 
 fn unsupported(message: &str) -> Refused {
@@ -162,6 +129,15 @@ pub(super) fn refusal(status: StatusCode, message: &str) -> Response<Body> {
 }
 
 impl Refused {
+    fn of(refusal: &Refusal) -> Self {
+        let (status, header) = match refusal {
+            Refusal::Full => (StatusCode::SERVICE_UNAVAILABLE, Some((RETRY_AFTER, HeaderValue::from_static("1")))),
+            Refusal::TooLarge => (StatusCode::PAYLOAD_TOO_LARGE, None),
+            Refusal::NotOtlp(_) => (StatusCode::BAD_REQUEST, None),
+        };
+        Self(status, refusal.message(), header)
+    }
+
     /// OTLP/HTTP wants a `google.rpc.Status` in the format of the request.
     fn response(self, format: Format) -> Response<Body> {
         let Self(status, message, header) = self;

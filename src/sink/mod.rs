@@ -1,12 +1,15 @@
 //! A collector of one's own: takes OTLP in, keeps what a store would believe, shows it, checks it.
 //!
-//! Read [`belief`] first, which is pure; then [`identity`] and [`rules`].
+//! The way of a request: [`server`] → inbox (weighed, bounded) → [`run`](run()), which lets [`belief`] apply it, shows
+//! it ([`table`], [`json`]) and checks it ([`expect`]). Read [`belief`] first, which is pure; then [`identity`] and
+//! [`rules`].
 
 pub mod belief;
 pub mod expect;
 mod grpc;
 mod http;
 pub mod identity;
+pub(crate) mod inbox;
 pub mod json;
 #[cfg(test)]
 pub(crate) mod made;
@@ -16,6 +19,8 @@ mod run;
 pub mod server;
 pub mod table;
 pub mod text;
+mod weight;
 
+pub use inbox::{Arrivals, Received};
 pub use points::Value;
 pub use run::{Format, Outcome, SinkError, SinkOptions, run};

@@ -6,13 +6,14 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use tokio::io::{AsyncWrite, AsyncWriteExt};
-use tokio::sync::{Notify, mpsc};
+use tokio::sync::Notify;
 
 use super::belief::Belief;
 use super::expect::check::{Check, Finding, Verdict};
 use super::expect::file::{self, FileError};
+use super::inbox::{Arrivals, Received};
 use super::json;
-use super::server::{Listen, ListenError, Received, Server};
+use super::server::{Listen, ListenError, Server};
 use super::table::Table;
 use super::text::{counted, escaped};
 use crate::model::time::Clock;
@@ -82,6 +83,13 @@ pub enum SinkError {
     Json(#[from] serde_json::Error),
 }
 
+impl SinkError {
+    /// Whether it was asked for something that cannot be, rather than something went wrong.
+    pub fn is_usage(&self) -> bool {
+        matches!(self, Self::Nowhere | Self::Expectations(_))
+    }
+}
+
 /// Listens, and shows what arrives on `out` until `shutdown` is ready or the expectations are decided. What is not a
 /// result, the addresses first of all, goes to `err`.
 pub async fn run(
@@ -92,7 +100,7 @@ pub async fn run(
     shutdown: impl Future<Output = ()>,
 ) -> Result<Outcome, SinkError> {
     let check = options.expect.as_deref().map(file::read).transpose()?.map(Check::new);
-    let (server, receiver) = Server::bind(&options.listen).await?;
+    let (server, arrivals) = Server::bind(&options.listen).await?;
     let mut shower = Shower {
         format: options.format,
         table: Table { color: options.color },
@@ -104,7 +112,7 @@ pub async fn run(
     };
     shower.err.write(&banner(&server)?).await?;
     let (stopped, decided) = (Notify::new(), Notify::new());
-    let mut show = std::pin::pin!(shower.run(receiver, clock, options.within, &stopped));
+    let mut show = std::pin::pin!(shower.run(arrivals, clock, options.within, &stopped));
     let mut serve = std::pin::pin!(server.serve(async {
         tokio::select! {
             () = shutdown => {}
@@ -174,7 +182,7 @@ struct Shower<O, E> {
 impl<O: AsyncWrite + Unpin, E: AsyncWrite + Unpin> Shower<O, E> {
     async fn run(
         &mut self,
-        mut receiver: mpsc::Receiver<Received>,
+        mut arrivals: Arrivals,
         clock: &Clock,
         within: Duration,
         stopped: &Notify,
@@ -188,7 +196,7 @@ impl<O: AsyncWrite + Unpin, E: AsyncWrite + Unpin> Shower<O, E> {
                 // In this order: a flood does not put off the deadline, and what was acknowledged is shown.
                 biased;
                 () = tokio::time::sleep_until(deadline), if self.check.is_some() => return self.end().await,
-                Some(received) = receiver.recv() => received,
+                Some(received) = arrivals.next() => received,
                 () = stopped.notified() => return self.end().await,
             };
             if self.show(received, clock).await? != Verdict::Pending {

@@ -1,4 +1,4 @@
-//! Listens: OTLP/gRPC on one address, OTLP/HTTP on another. What arrives goes through one bounded channel.
+//! Listens: OTLP/gRPC on one address, OTLP/HTTP on another. What arrives goes into one bounded inbox.
 //!
 //! Everything from outside is capped: connections, heads, bodies before and after decompression, and the time each
 //! may take.
@@ -16,22 +16,17 @@ use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto::Builder;
 use hyper_util::server::graceful::{GracefulShutdown, Watcher};
-use opentelemetry_proto::tonic::collector::metrics::v1::ExportMetricsServiceRequest;
-use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceRequest;
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::task::JoinSet;
 use tonic::body::Body;
 
 use super::grpc::Grpc;
 use super::http::Http;
+use super::inbox::{Arrivals, Inbox};
 
 /// The largest request, after decompression: four times what the Collector takes over gRPC.
 pub const MAX_REQUEST: usize = 16 << 20;
-/// Received requests that wait for the consumer; beyond it senders are told to try again.
-const QUEUE: usize = 16;
-/// Requests that are read or decoded at a time; bounds the memory they take.
-const READING: usize = 8;
 /// Connections at a time on each address; further ones wait to be accepted.
 const CONNECTIONS: usize = 64;
 /// A connection has to bring the head of its first request within this time.
@@ -82,15 +77,6 @@ pub struct ListenError {
     pub mend: &'static str,
 }
 
-/// What a sender sent.
-#[derive(Debug, Clone, PartialEq)]
-pub enum Received {
-    /// Metrics.
-    Metrics(ExportMetricsServiceRequest),
-    /// Spans.
-    Traces(ExportTraceServiceRequest),
-}
-
 /// The bound listeners. Nothing is answered before [`Server::serve`] runs.
 #[derive(Debug)]
 pub struct Server {
@@ -99,37 +85,16 @@ pub struct Server {
     inbox: Inbox,
 }
 
-/// Where requests are put, and the right to read one.
-#[derive(Debug, Clone)]
-pub(super) struct Inbox {
-    sender: mpsc::Sender<Received>,
-    reading: Arc<Semaphore>,
-}
-
-impl Inbox {
-    /// Puts one in; `false` if there is no room, and the sender has to come again.
-    pub(super) fn put(&self, received: Received) -> bool {
-        self.sender.try_send(received).is_ok()
-    }
-
-    /// Waits for the right to read a request; it is given back with the permit.
-    pub(super) async fn permit(&self) -> Option<OwnedSemaphorePermit> {
-        // OK because the semaphore is never closed; `None` would refuse the request, no more.
-        self.reading.clone().acquire_owned().await.ok()
-    }
-}
-
 impl Server {
-    /// Binds the addresses. What arrives comes out of the receiver, which is to be read without pause: senders are
-    /// refused while it is full.
-    pub async fn bind(listen: &Listen) -> Result<(Self, mpsc::Receiver<Received>), ListenError> {
-        let (sender, receiver) = mpsc::channel(QUEUE);
+    /// Binds the addresses; what arrives there comes out of the second.
+    pub async fn bind(listen: &Listen) -> Result<(Self, Arrivals), ListenError> {
+        let (inbox, arrivals) = Inbox::new();
         let server = Self {
             grpc: bind(listen.grpc.as_deref(), "gRPC").await?,
             http: bind(listen.http.as_deref(), "HTTP").await?,
-            inbox: Inbox { sender, reading: Arc::new(Semaphore::new(READING)) },
+            inbox,
         };
-        Ok((server, receiver))
+        Ok((server, arrivals))
     }
 
     /// Where OTLP/gRPC is taken, with the port that was given by the system.
@@ -143,7 +108,7 @@ impl Server {
     }
 
     /// Answers until `shutdown` is ready; then lets the requests that are under way end, for a second at most. The
-    /// receiver ends when this is done.
+    /// arrivals end when this is done.
     pub async fn serve(self, shutdown: impl Future<Output = ()>) {
         let Self { grpc, http, inbox } = self;
         let graceful = GracefulShutdown::new();

@@ -78,6 +78,8 @@ pub(crate) struct Container {
     pub(crate) unseen: Option<u64>,
     /// The last answer that was delivered.
     pub(crate) told: Option<Numbers>,
+    /// Samples that were delivered since inspect told, which may have told of another run.
+    pub(crate) samples: u32,
     /// When anything happened to it, or news of it arrived.
     pub(crate) touched: u64,
     /// When inspect last answered, unless it failed or something happened since.
@@ -175,6 +177,7 @@ impl Engine {
             inspect: Call::Works,
             unseen: None,
             told: None,
+            samples: 0,
             touched: now,
             described: None,
             ever_stopped: false,
@@ -294,7 +297,8 @@ impl Container {
                 [Action::Oom].into_iter().chain(die).collect()
             }
             Change::Rename(name) => {
-                self.name = NAMES[usize::from(name) % NAMES.len()].map(Text::from);
+                // A container without a name cannot be made by renaming.
+                self.name = Some(NAMES[usize::from(name) % NAMES.len()].unwrap_or("a4").into());
                 self.may_change_identity = true;
                 vec![Action::Rename]
             }

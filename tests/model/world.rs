@@ -98,6 +98,9 @@ enum Duty {
     Sampled(ContainerId),
 }
 
+/// Retractions that the collector refused together.
+type Refused = Vec<(Arc<Resource>, Point)>;
+
 struct World {
     engine: Engine,
     pipeline: Pipeline,
@@ -129,7 +132,7 @@ struct World {
     ever_refused: bool,
     last_list: Option<u64>,
     refuse: bool,
-    refused: Vec<(u64, Vec<(Arc<Resource>, Point)>)>,
+    refused: Vec<(u64, Refused)>,
     delivered: u64,
     finished: bool,
     ever_failed: bool,
@@ -256,7 +259,8 @@ impl World {
 
     fn note(&mut self, what: &str) {
         let dull = |word: &&str| what.starts_with(*word);
-        let dull = self.calm && ["ask", "answer, of", "commit"].iter().any(dull) && !what.contains("[\"");
+        let dull =
+            self.calm && ["ask", "answer, of", "commit", "ContainerFailed"].iter().any(dull) && !what.contains("[\"");
         if self.trace && (!dull || what.contains("inspect")) {
             self.log.push(format!("{:10.3} ms  {what}", self.now as f64 / 1e6));
         }
@@ -612,6 +616,7 @@ impl World {
                 let now = self.now;
                 let c = self.engine.find(&question.id)?;
                 c.described = answer.as_ref().ok().map(|_| now);
+                c.samples = 0;
                 // An answer without what the settings ask for now does not count.
                 if answer.is_ok()
                     && c.unseen.is_some_and(|at| at < computed || at == computed && call.moment == Moment::Late)
@@ -622,6 +627,7 @@ impl World {
             Input::Sampled(question, Ok(sample)) if !sample.is_empty() => {
                 let c = self.engine.find(&question.id)?;
                 c.told = call.numbers.clone();
+                c.samples += 1;
                 return Some(question.id.clone());
             }
             Input::EventsOpened(Ok(())) => {
@@ -650,8 +656,13 @@ impl World {
     fn expect_sample(&mut self, call: &Outstanding, id: ContainerId) {
         let Some(c) = self.engine.containers.iter().find(|c| c.id == id) else { return };
         let plain = c.touched < call.asked && c.is_running() && c.described.is_some_and(|at| at >= c.touched);
-        let simple = self.choice.concurrency == 0 && self.choice.max == 0 && truth::admits(self.choice, c) && self.good && self.changed_link < call.asked;
-        let alone = !self.calls.iter().any(|c| is_about(&c.call, &id));
+        let simple = self.choice.concurrency == 0
+            && self.choice.max == 0
+            && truth::admits(self.choice, c)
+            && self.good
+            && self.changed_link < call.asked;
+        // With many calls out, a further one about it may wait.
+        let alone = self.calls.len() < 8 && !self.calls.iter().any(|c| is_about(&c.call, &id));
         let settled = self.choices.last().is_none_or(|(at, _)| *at < call.asked);
         if plain && alone && simple && settled {
             self.duties.push((self.now + DELAY + 1, self.now, Duty::Sampled(id)));
@@ -741,8 +752,14 @@ impl World {
         mode == Call::Hangs
     }
 
+    fn may_forget(&self) -> bool {
+        let lets_go = |choice: &Choice| choice.filter > 0 || choice.max > 0 || choice.no_stopped;
+        self.ever_failed && (lets_go(&self.choice) || self.choices.iter().any(|(_, choice)| lets_go(choice)))
+    }
+
     fn commit(&mut self, commit: &dockpulse::ledger::Commit) {
         let refuse = self.refuse && commit.batch.retractions() > 0;
+        self.collector.may_forget = self.may_forget();
         let told = self.collector.take(commit, refuse);
         if self.trace {
             let (points, ends) = (commit.batch.points(), commit.batch.retractions());
@@ -778,7 +795,11 @@ impl World {
             Reason::SampleFailed => c.ever_failed || c.ever_stopped,
             Reason::EngineDown => self.ever_failed,
             Reason::IdentityChanged => {
-                c.may_change_identity || c.inspect_failed || !self.choices.is_empty() || self.ever_anonymous
+                c.may_change_identity
+                    || c.inspect_failed
+                    || self.blind
+                    || !self.choices.is_empty()
+                    || self.ever_anonymous
             }
             Reason::Unwatched => {
                 let before =

@@ -1,4 +1,5 @@
 //! A Docker engine on a unix socket that has one running container and never changes.
+#![expect(clippy::unwrap_used, reason = "a fake fails loudly")]
 
 use std::io::{BufRead, BufReader, Write};
 use std::os::unix::net::{UnixListener, UnixStream};

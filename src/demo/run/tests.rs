@@ -10,6 +10,7 @@ use tokio::task::JoinHandle;
 
 use super::*;
 use crate::model::batch::Reason;
+use crate::sink::inbox::channel::{Sender, channel};
 use crate::sink::made::{at, engine, memory, memory_retracted};
 
 /// An output that keeps what is written; can be stuck or closed.
@@ -67,7 +68,7 @@ impl Screen for Fake {
 
 /// A view that runs in the background.
 struct Running {
-    requests: mpsc::Sender<Received>,
+    requests: Sender,
     retractions: mpsc::Sender<Retraction>,
     stop: oneshot::Sender<()>,
     paper: Paper,
@@ -80,7 +81,7 @@ fn start(terminal: Option<Fake>) -> Running {
         DemoInfo { engines: vec!["sim".into()], simulated: true, collector: "127.0.0.1:4317".into(), page: None };
     let terminal = terminal.map(|fake| Box::new(fake) as Box<dyn Screen>);
     let options = ViewOptions { info, color: false, terminal };
-    let (requests, from_sink) = mpsc::channel(8);
+    let (requests, from_sink) = channel();
     let (retractions, from_agent) = mpsc::channel(8);
     let (stop, stopped) = oneshot::channel();
     let paper = Paper::default();
@@ -96,7 +97,7 @@ fn start(terminal: Option<Fake>) -> Running {
 
 impl Running {
     async fn receive(&self, request: opentelemetry_proto::tonic::collector::metrics::v1::ExportMetricsServiceRequest) {
-        self.requests.send(Received::Metrics(request)).await.unwrap();
+        self.requests.send(&request).await;
     }
 
     async fn retract(&self, container: &str) {
@@ -151,7 +152,8 @@ async fn without_a_terminal_lines_tell_what_happens() {
 async fn on_a_terminal_the_picture_is_redrawn_and_the_last_one_stays() {
     let screen = Fake::default();
     let view = start(Some(screen.clone()));
-    settled().await;
+    // Between two ticks.
+    tokio::time::sleep(REDRAW * 5 / 2).await;
     let begun = view.paper.text();
     assert!(begun.starts_with("\x1b[?25l\x1b[2Kdockpulse demo"), "{begun:?}");
     view.receive(memory("web", 1.0, 1)).await;
@@ -174,8 +176,22 @@ async fn nobody_waits_for_a_reader_that_is_stuck() {
     }
 }
 
-#[tokio::test(start_paused = true)]
-async fn lines_that_a_slow_reader_missed_are_counted() {
+#[test]
+fn a_picture_waits_until_the_one_before_is_written() {
+    let info = DemoInfo { engines: vec![], simulated: true, collector: "c".into(), page: None };
+    let terminal = Some(Box::new(Fake::default()) as Box<dyn Screen>);
+    let mut shown = Shown::new(ViewOptions { info, color: false, terminal });
+    shown.redraw(at(1.0));
+    let first = shown.waiting.clone();
+    shown.redraw(at(2.0));
+    assert_eq!(shown.waiting, first);
+    shown.waiting.clear();
+    shown.redraw(at(3.0));
+    assert!(shown.waiting.starts_with(b"\x1b[") && shown.waiting != first);
+}
+
+#[test]
+fn lines_that_a_slow_reader_missed_are_counted() {
     let mut shown = Shown::new(ViewOptions {
         info: DemoInfo { engines: vec![], simulated: true, collector: "c".into(), page: None },
         color: false,

@@ -105,6 +105,30 @@ fn a_container_that_is_measured_again_is_back() {
     let notices = state.apply(&memory("web", 3.0, 1), at(3.0));
     assert_eq!(notices, [Notice::Appeared { container: "web".into(), series: 2, again: true }]);
     assert!(!only(&state).is_ended());
+    state.apply(&memory_retracted("web", 4.0), at(4.0));
+    assert_eq!(only(&state).end.unwrap().series, 1, "those of the end before are not counted again");
+}
+
+#[test]
+fn a_stopped_container_that_is_known_again_is_no_longer_ended() {
+    let mut state = DemoState::default();
+    let stopped = |secs: f64, flags: u32| {
+        let mut request = exited("job", secs);
+        let metrics = &mut request.resource_metrics[0].scope_metrics[0].metrics;
+        metrics.drain(..metrics.len() - 1);
+        let Some(opentelemetry_proto::tonic::metrics::v1::metric::Data::Sum(sum)) = &mut metrics[0].data else {
+            panic!()
+        };
+        sum.data_points[0].flags = flags;
+        request
+    };
+    state.apply(&stopped(1.0, 0), at(1.0));
+    state.apply(&stopped(2.0, 1), at(2.0));
+    assert!(only(&state).is_ended(), "its engine went away");
+    state.apply(&stopped(3.0, 0), at(3.0));
+    assert!(!only(&state).is_ended() && only(&state).live == 1, "its engine is back");
+    state.apply(&stopped(4.0, 1), at(4.0));
+    assert_eq!(only(&state).end.unwrap().series, 1, "those of the end before are not counted again");
 }
 
 #[test]
@@ -118,7 +142,7 @@ fn a_container_under_a_new_identity_is_the_same() {
     both.extend(renamed.resource_metrics);
     assert_eq!(state.apply(&request(both), at(2.0)), []);
     let www = only(&state);
-    assert_eq!((&*www.name, www.live, www.is_ended()), ("www", 1, false));
+    assert_eq!((&*www.name, www.live, www.is_ended(), www.identities.len()), ("www", 1, false, 1));
     assert_eq!(state.numbers(www).memory, Some(2.0));
 }
 

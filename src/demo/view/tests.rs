@@ -1,8 +1,10 @@
 //! What the demo's view shows.
 
+use opentelemetry_proto::tonic::metrics::v1::metric::Data;
+
 use super::*;
 use crate::model::batch::Reason;
-use crate::sink::made::{at, engine, exited, removed, running};
+use crate::sink::made::{at, engine, exited, pairs, removed, running};
 
 fn view() -> View {
     View {
@@ -104,10 +106,23 @@ web                          running     12.5   120.0 MiB       6    3s
 }
 
 #[test]
+fn where_not_all_fit_those_that_ended_are_shown_in_their_places() {
+    let mut state = state();
+    for name in ["a", "b", "c", "x"] {
+        state.apply(&running(name, 12.0, 0.5), at(12.0));
+    }
+    let text = shown(&state, 79, 9, 13.0);
+    let names: Vec<_> = text.lines().skip(3).map(|line| line.split(' ').next().unwrap()).collect();
+    assert_eq!(names, ["a", "db", "", "job", "", "…"], "{text}");
+    assert!(text.ends_with("… and 4 more\n"), "{text}");
+}
+
+#[test]
 fn no_size_is_too_small() {
+    let state = state();
     for width in 0..60 {
         for height in 0..30 {
-            shown(&state(), width, height, 13.0);
+            shown(&state, width, height, 13.0);
         }
     }
 }
@@ -162,7 +177,11 @@ fn an_engine_that_is_down_is_told() {
 fn text_from_outside_cannot_steer_the_terminal() {
     let mut state = DemoState::default();
     let evil = "\x1b[2J\u{202e}\u{9b}名";
-    state.apply(&running(evil, 1.0, 0.5), at(1.0));
+    let mut sent = running(evil, 1.0, 0.5);
+    let metrics = &mut sent.resource_metrics[0].scope_metrics[0].metrics;
+    let Some(Data::Sum(sum)) = &mut metrics.last_mut().unwrap().data else { panic!("the last is the state") };
+    sum.data_points[0].attributes = pairs(&[("container.status.state", evil)]);
+    state.apply(&sent, at(1.0));
     state.retracted(retraction(evil, 1, Reason::SeriesEnded, 1.0));
     let mut view = view();
     view.info =

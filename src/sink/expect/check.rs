@@ -104,16 +104,12 @@ impl Item {
                     *seen |= admitted && points >= wanted;
                 }
             },
-            (Progress::Absent(came @ None), _) if self.expectation.value.is_none() || (admitted && !is_end(change)) => {
+            (Progress::Absent(came @ None), _) if admitted || self.expectation.value.is_none() => {
                 *came = Some(format!("{} came with {}", named(&change.resource, &change.id), change.value));
             }
             _ => {}
         }
     }
-}
-
-fn is_end(change: &Change) -> bool {
-    change.what == What::Retracted
 }
 
 impl Check {

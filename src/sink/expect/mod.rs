@@ -1,4 +1,4 @@
-//! Expectations of what has to arrive: read from a file ([`file`]), checked as it comes ([`check`]).
+//! Expectations of what has to arrive: read from a file ([`mod@file`]), checked as it comes ([`check`]).
 
 pub mod bound;
 pub mod check;

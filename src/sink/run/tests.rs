@@ -81,6 +81,7 @@ async fn shows_what_arrives_until_it_is_told_to_end() {
     sink.send(memory("web", 1.0, 10)).await;
     sink.send(memory_retracted("web", 2.0)).await;
     sink.send(memory_retracted("db", 2.0)).await;
+    sink.send(memory_retracted("db", 3.0)).await;
     let Running { stop, .. } = sink;
     let sink = Running { stop: oneshot::channel().0, ..sink };
     stop.send(()).unwrap();
@@ -88,7 +89,8 @@ async fn shows_what_arrives_until_it_is_told_to_end() {
     assert_eq!(outcome, Outcome::Ended);
     assert_eq!(out.lines().count(), 3, "{out}");
     assert_eq!(words(&out), ["published", "retracted"]);
-    assert_eq!(err, "rule broken: retracted but never published: container.memory.usage of db\n");
+    let broken = "rule broken: retracted but never published: container.memory.usage of db\n";
+    assert_eq!(err, broken.repeat(2));
 }
 
 #[tokio::test]
@@ -215,9 +217,10 @@ async fn wrong_usage_is_told_before_anything_is_done() {
     let (mut out, mut err) = (Vec::new(), Vec::new());
     let nowhere = SinkOptions { listen: Listen { grpc: None, http: None }, ..SinkOptions::default() };
     let told = run(&nowhere, &clock, &mut out, &mut err, std::future::pending()).await.unwrap_err();
-    assert!(matches!(told, SinkError::Nowhere), "{told}");
+    assert!(matches!(told, SinkError::Nowhere) && told.is_usage(), "{told}");
     let no_file = SinkOptions { expect: Some(Path::new("/nonexistent/e.yaml").to_owned()), ..options() };
     let told = run(&no_file, &clock, &mut out, &mut err, std::future::pending()).await.unwrap_err();
     assert!(told.to_string().starts_with("cannot read /nonexistent/e.yaml: "), "{told}");
+    assert!(told.is_usage());
     assert!(out.is_empty() && err.is_empty());
 }

@@ -8,7 +8,9 @@ use flate2::write::GzEncoder;
 use http::{HeaderMap, Method, StatusCode};
 use http_body_util::{BodyExt, Full};
 use hyper_util::client::legacy::Client;
+use opentelemetry_proto::tonic::collector::metrics::v1::ExportMetricsServiceRequest;
 use opentelemetry_proto::tonic::collector::metrics::v1::metrics_service_client::MetricsServiceClient;
+use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceRequest;
 use opentelemetry_proto::tonic::collector::trace::v1::trace_service_client::TraceServiceClient;
 use opentelemetry_proto::tonic::trace::v1::{ResourceSpans, ScopeSpans, Span};
 use prost::Message;
@@ -21,13 +23,15 @@ use tonic::{Code, Status};
 use tonic_prost::ProstCodec;
 
 use super::*;
+use crate::sink::Received;
+use crate::sink::inbox::QUEUE;
 use crate::sink::made::{container, gauge, memory, memory_retracted, of, request};
 
 /// A server on free ports, answering in the background.
 struct Running {
     grpc: SocketAddr,
     http: SocketAddr,
-    receiver: mpsc::Receiver<Received>,
+    receiver: Arrivals,
     stop: oneshot::Sender<()>,
     task: JoinHandle<()>,
 }
@@ -50,7 +54,7 @@ impl Running {
     }
 
     async fn received(&mut self) -> Received {
-        tokio::time::timeout(Duration::from_secs(5), self.receiver.recv()).await.unwrap().unwrap()
+        tokio::time::timeout(Duration::from_secs(5), self.receiver.next()).await.unwrap().unwrap()
     }
 
     /// Sends to the HTTP address; gives the status, the headers and the body of the answer.
@@ -115,7 +119,7 @@ async fn takes_spans_over_grpc_and_acknowledges_logs() {
     assert_eq!(unary(channel.clone(), "/opentelemetry.proto.collector.logs.v1.LogsService/Export").await, Ok(()));
     let unknown = unary(channel, "/opentelemetry.proto.collector.profiles.v1development.ProfilesService/Export").await;
     assert_eq!(unknown, Err(Code::Unimplemented));
-    assert!(server.receiver.try_recv().is_err());
+    assert!(server.receiver.waiting().is_none());
 }
 
 /// Calls a method with a message of unknown fields.
@@ -135,7 +139,7 @@ async fn a_bomb_is_cut_over_grpc() {
     let mut client = client.send_compressed(CompressionEncoding::Gzip);
     let status = client.export(bomb()).await.unwrap_err();
     assert!(status.message().contains("limit"), "{status}");
-    assert!(server.receiver.try_recv().is_err());
+    assert!(server.receiver.waiting().is_none());
     client.export(memory("web", 1.0, 7)).await.unwrap();
 }
 
@@ -178,7 +182,7 @@ async fn takes_protobuf_and_json_over_http_plain_and_compressed() {
     assert_eq!(status, StatusCode::OK);
     assert_eq!(server.received().await, Received::Traces(spans()));
     assert_eq!(server.post("/v1/logs", PROTOBUF, b"whatever".to_vec()).await.0, StatusCode::OK);
-    assert!(server.receiver.try_recv().is_err());
+    assert!(server.receiver.waiting().is_none());
 }
 
 #[tokio::test]
@@ -208,7 +212,7 @@ async fn what_is_not_otlp_is_refused_over_http() {
             assert!(!tonic_types::Status::decode(said).unwrap().message.is_empty());
         }
     }
-    assert!(server.receiver.try_recv().is_err());
+    assert!(server.receiver.waiting().is_none());
 }
 
 #[tokio::test]
@@ -299,6 +303,18 @@ async fn it_ends_when_it_is_told_although_senders_are_connected() {
     let _idle = TcpStream::connect(grpc).await.unwrap();
     stop.send(()).unwrap();
     tokio::time::timeout(Duration::from_secs(5), task).await.unwrap().unwrap();
-    assert!(receiver.recv().await.is_some(), "what was acknowledged is there");
-    assert_eq!(receiver.recv().await, None);
+    assert!(receiver.next().await.is_some(), "what was acknowledged is there");
+    assert_eq!(receiver.next().await, None);
+}
+
+#[tokio::test]
+async fn a_request_that_is_under_way_does_not_keep_it_from_ending() {
+    let Running { stop, task, http, .. } = start().await;
+    let mut stream = TcpStream::connect(http).await.unwrap();
+    let head =
+        "POST /v1/logs HTTP/1.1\r\nHost: x\r\nContent-Type: application/x-protobuf\r\nContent-Length: 9\r\n\r\nabc";
+    stream.write_all(head.as_bytes()).await.unwrap();
+    tokio::time::sleep(Duration::from_millis(50)).await;
+    stop.send(()).unwrap();
+    tokio::time::timeout(Duration::from_secs(5), task).await.unwrap().unwrap();
 }
