@@ -1,5 +1,5 @@
 //! The pipeline of one engine, driven by hand: when what was found out is handed on.
-#![expect(clippy::expect_used, reason = "a test that cannot go on says where")]
+#![expect(clippy::expect_used, reason = "a test that cannot go on fails")]
 
 use std::collections::VecDeque;
 
