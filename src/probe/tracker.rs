@@ -85,7 +85,7 @@ pub(super) struct Tracker {
     /// Lists have it inspected from then on only: it hung.
     pub(super) inspect_after: Monotonic,
     /// Numbers that wait for inspect.
-    pub(super) pending: Option<(Sample, Now)>,
+    pub(super) pending: Option<Box<(Sample, Now)>>,
     pub(super) counters: Counters,
     /// Whether numbers of this run were taken for an earlier one's.
     doubted: bool,
