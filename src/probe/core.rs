@@ -28,7 +28,8 @@ const LEAST_LONGEST_PAUSE: Duration = Duration::from_secs(2);
 pub struct Probe {
     pub(super) settings: Settings,
     pub(super) engine: Arc<EngineInfo>,
-    pub(super) trackers: HashMap<ContainerId, Tracker>,
+    /// Boxed: a table has up to twice the places that it needs.
+    pub(super) trackers: HashMap<ContainerId, Box<Tracker>>,
     /// The highest epoch of a container that is no longer watched.
     pub(super) past_epochs: u32,
     pub(super) calls: Calls,
