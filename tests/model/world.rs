@@ -480,7 +480,8 @@ impl World {
             s.live && !s.refused && s.container.as_deref() == Some(event.container.as_str())
         };
         let ends = self.collector.series.iter().enumerate();
-        let ends = ends.filter(|(_, s)| of_it(s) && (all || !is_state(s.metric.name))).map(|(at, s)| (at, s.ends)).collect();
+        let ends =
+            ends.filter(|(_, s)| of_it(s) && (all || !is_state(s.metric.name))).map(|(at, s)| (at, s.ends)).collect();
         self.duties.push((self.now + REACTION + 1, self.now, Duty::Ended(ends)));
     }
 
