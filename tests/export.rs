@@ -183,7 +183,7 @@ async fn what_the_collector_says_of_a_partial_success_is_told_and_nothing_sent_a
         (0..3).for_each(|i| sender.push(value(i)));
         let got = collector.wait_for(3).await;
         assert_eq!(got[2].metrics(), ["m2"]);
-        assert!(sender.told().contains("7 of 1 points rejected: odd points\\u{1b}[2J"), "{}", sender.told());
+        assert!(sender.told().contains("7 of 1 point rejected: odd points\\u{1b}[2J"), "{}", sender.told());
         assert!(sender.told().contains("with a warning: please upgrade"), "{}", sender.told());
     }
 }
@@ -227,13 +227,77 @@ async fn status_details_that_are_not_base64_are_left_out_and_harm_nothing() {
 async fn an_answer_that_is_too_long_is_not_read_and_the_points_count_as_delivered() {
     for protocol in BOTH {
         let collector = Collector::start().await;
-        collector.answer([Answer::Flood(32 << 20)]);
+        collector.answer([Answer::Flood(1 << 20)]);
         let sender = Sender::start(&settings(&collector.url(), protocol));
         (0..2).for_each(|i| sender.push(value(i)));
         let got = collector.wait_for(2).await;
         assert_eq!(got[1].metrics(), ["m1"]);
         assert!(sender.told().contains("was not read"), "{}", sender.told());
     }
+}
+
+#[tokio::test]
+async fn a_grpc_status_after_the_message_counts() {
+    let collector = Collector::start().await;
+    collector.answer([Answer::GrpcLate(14), Answer::GrpcLate(3)]);
+    let sender = Sender::start(&settings(&collector.url(), Protocol::Grpc));
+    (0..2).for_each(|i| sender.push(value(i)));
+    let names: Vec<_> = collector.wait_for(3).await.iter().flat_map(|r| r.metrics()).collect();
+    assert_eq!(names, ["m0", "m0", "m1"]);
+    assert!(sender.told().contains("INVALID_ARGUMENT"), "{}", sender.told());
+}
+
+#[tokio::test]
+async fn odd_answers_end_in_a_verdict_and_the_next_batch_goes_out() {
+    let html = || ("content-type", "text/html".to_owned());
+    let grpc = |name, value: &str| {
+        Answer::Http(200, vec![("content-type", "application/grpc".into()), (name, value.into())], vec![])
+    };
+    let odd = [
+        (Protocol::Grpc, grpc("grpc-status", "seventeen")),
+        (Protocol::Grpc, grpc("grpc-status", "99")),
+        (Protocol::Grpc, grpc("grpc-status", "0")),
+        (
+            Protocol::Grpc,
+            Answer::Http(200, vec![("grpc-status", "3".into()), ("grpc-message", "%ff%zz%".into())], vec![]),
+        ),
+        (Protocol::Grpc, grpc("grpc-encoding", "snappy")),
+        (Protocol::Grpc, Answer::Http(404, vec![html()], b"<html>".into())),
+        (Protocol::Grpc, Answer::Http(200, vec![html()], b"<html>".into())),
+        (Protocol::Grpc, Answer::Http(200, vec![("grpc-status", "0".into())], vec![1, 0xff, 0xff, 0xff, 0xff, 7])),
+        (Protocol::HttpProtobuf, Answer::Http(200, vec![html()], b"<html>".into())),
+        (Protocol::HttpProtobuf, Answer::Http(200, vec![], vec![0xff; 9])),
+        (Protocol::HttpProtobuf, Answer::Http(204, vec![], vec![])),
+        (Protocol::HttpProtobuf, Answer::Http(302, vec![("location", "http://192.0.2.1/".into())], vec![])),
+        (
+            Protocol::HttpProtobuf,
+            Answer::Http(400, vec![("content-type", "application/x-protobuf".into())], vec![0xff; 9]),
+        ),
+        (
+            Protocol::HttpProtobuf,
+            Answer::Http(400, vec![("content-type", "text/plain".into())], vec![0xff, 0x1b, 0x5b]),
+        ),
+        (Protocol::HttpProtobuf, Answer::Http(418, vec![("retry-after", "soon".into())], vec![])),
+    ];
+    for (protocol, answer) in odd {
+        let collector = Collector::start().await;
+        collector.answer([answer.clone()]);
+        let mut sender = Sender::start(&settings(&collector.url(), protocol));
+        (0..2).for_each(|i| sender.push(value(i)));
+        assert_eq!(sender.end(Duration::from_secs(5)).await, Unsent::default(), "{answer:?}: {}", sender.told());
+        assert!(sender.told().chars().all(|c| c == '\n' || !c.is_control()), "{answer:?}: {}", sender.told());
+        assert_eq!(collector.received().last().unwrap().metrics(), ["m1"]);
+    }
+}
+
+#[tokio::test]
+async fn answers_without_end_are_read_up_to_a_bound_only() {
+    let collector = Collector::start().await;
+    collector.answer([Answer::GrpcEndless]);
+    let sender = Sender::start(&settings(&collector.url(), Protocol::Grpc));
+    sender.push(value(0));
+    collector.wait_for(2).await;
+    assert!(sender.told().contains("length limit exceeded"), "{}", sender.told());
 }
 
 #[tokio::test]
@@ -270,7 +334,7 @@ async fn ends_by_the_deadline_with_a_hung_collector_and_says_what_is_left() {
         collector.wait_for(1).await;
         let begin = sender.clock.now().mono;
         let unsent = sender.end(Duration::from_millis(300)).await;
-        assert_eq!(unsent, Unsent { batches: 2, points: 3, retractions: 1 });
+        assert_eq!(unsent, Unsent { batches: 2, points: 3, retractions: 1, ..Unsent::default() });
         let took = sender.clock.now().mono.since(begin);
         assert!(took >= Duration::from_millis(300) && took < Duration::from_secs(3), "{took:?}");
     }
@@ -369,11 +433,11 @@ async fn sends_headers_and_says_who_it_is() {
 #[tokio::test]
 async fn says_so_if_the_other_protocol_is_spoken_there() {
     for (protocol, answers, hint) in [
-        (Protocol::Grpc, &b"HTTP/1.1 400 Bad Request\r\ncontent-length: 0\r\n\r\n"[..], "try protocol: http/protobuf"),
+        (Protocol::Grpc, &b"HTTP/1.1 400 Bad Request\r\ncontent-length: 0\r\n\r\n"[..], "set protocol: http/protobuf"),
         (
             Protocol::HttpProtobuf,
             b"\0\0\x12\x04\0\0\0\0\0\0\x03\0\0\0d\0\x04\0\0\xff\xff\0\x05\0\0@\0",
-            "try protocol: grpc",
+            "set protocol: grpc",
         ),
     ] {
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
@@ -445,7 +509,7 @@ async fn a_metrics_service_as_others_have_it_takes_it() {
     let request = gets.wait_for(Option::is_some).await.unwrap().clone().unwrap();
     assert_eq!(request.resource_metrics[0].scope_metrics[0].metrics[0].name, "m3");
     assert_eq!(sender.end(Duration::from_secs(5)).await, Unsent::default());
-    assert!(sender.told().contains("1 points delivered"), "{}", sender.told());
+    assert!(sender.told().contains("1 point delivered"), "{}", sender.told());
 }
 
 #[tokio::test]

@@ -24,13 +24,11 @@ pub(super) struct Bridge {
     pub(super) endpoint: Text,
     pub(super) on_ended: Option<OnEnded>,
     failures: Vec<ProbeFailure>,
-    events: bool,
-    known: bool,
 }
 
 impl Bridge {
     pub(super) fn new(telemetry: Telemetry, clock: Clock, endpoint: Text, on_ended: Option<OnEnded>) -> Self {
-        Self { telemetry, clock, endpoint, on_ended, failures: Vec::new(), events: false, known: false }
+        Self { telemetry, clock, endpoint, on_ended, failures: Vec::new() }
     }
 
     /// Series ended.
@@ -52,13 +50,11 @@ impl Bridge {
         let event = match happening {
             Happening::Probed(report) => return self.probed(engine, &report, spent),
             Happening::Connected(info) => {
-                self.known = true;
                 let (endpoint, info) = (self.endpoint.clone(), info.as_ref().clone());
-                Event::EngineConnected { engine, endpoint, info, events: true }
+                Event::EngineConnected { engine, endpoint, info }
             }
             Happening::EngineFailed { error, list, retry_in } => {
                 let call = if list { EngineCall::List } else { EngineCall::Connect };
-                self.events = false;
                 Event::EngineFailed { engine, call, error, retry_in }
             }
             Happening::EngineRecovered { after } => Event::EngineRecovered { engine, after },

@@ -32,7 +32,7 @@ pub(super) struct Watched {
     /// How it is watched and shown.
     pub(super) settings: pipeline::Settings,
     /// Which labels and variables are read.
-    pub(super) wanted: Wanted,
+    pub(super) wanted: Arc<Wanted>,
     /// The deadline of one call.
     pub(super) timeout: Duration,
 }
@@ -53,7 +53,7 @@ fn one(settings: &Settings, engine: &config::Engine, agent_host: &str) -> Result
     Ok(Watched {
         engine: Arc::new(docker),
         settings: settings::pipeline(settings, engine, agent_host),
-        wanted: settings::wanted(settings),
+        wanted: Arc::new(settings::wanted(settings)),
         timeout: engine.timeout,
     })
 }
@@ -107,9 +107,20 @@ impl Running {
 
     /// Ends all pipelines: everything is in the outbox then.
     pub(super) async fn finish(mut self, retract: bool) {
-        self.tell(|_| Control::Finish(retract));
-        self.controls.clear();
+        for control in std::mem::take(&mut self.controls) {
+            // A pipeline that is gone has nothing to finish.
+            let _ = control.send(Control::Finish(retract)).await;
+        }
         while self.tasks.join_next().await.is_some() {}
+    }
+
+    /// Waits until a pipeline ends by itself, which it must not.
+    pub(super) async fn crashed(&mut self) -> String {
+        match self.tasks.join_next().await {
+            Some(Err(error)) => error.to_string(),
+            Some(Ok(finding)) => format!("engine {} is no longer watched", finding.engine),
+            None => std::future::pending().await,
+        }
     }
 
     /// Hears of requests: what it has to do with retractions that were refused.

@@ -1,17 +1,21 @@
 //! The root: settings → running parts. The only place, beside `pipeline`, that knows all stages.
 
 mod bridge;
+mod demo;
 mod devices;
 mod engines;
 mod once;
 mod run;
 mod settings;
+mod signals;
 
 use std::time::Duration;
 
+pub use demo::{DemoOptions, demo, demo_settings};
 pub use once::once;
-pub use run::run;
-pub use settings::{KNOWN_ATTRIBUTES, unsupported};
+pub use run::{Reload, run};
+pub use settings::{KNOWN_ATTRIBUTES, goes_without, unsupported};
+pub use signals::End;
 
 use crate::export;
 use crate::model::engine::EngineError;
@@ -33,9 +37,12 @@ pub enum AppError {
     /// The agent's own telemetry cannot be started.
     #[error("the agent's own telemetry: {0}")]
     Telemetry(#[from] crate::telemetry::SetupError),
-    /// Signals cannot be waited for.
-    #[error("cannot wait for signals: {0}")]
-    Signals(#[from] std::io::Error),
+    /// Signals cannot be waited for, or the output cannot be written.
+    #[error("cannot read signals or write the output: {0}")]
+    Io(#[from] std::io::Error),
+    /// A part of the agent ended by itself. What it had published is retracted as far as the others know of it.
+    #[error("a part of the agent ended by itself, please report it: {0}")]
+    Crashed(String),
     /// It was told twice to end.
     #[error("ended at once, as a second signal asked; nothing more was retracted or sent")]
     Aborted,
@@ -52,6 +59,12 @@ pub enum AppError {
         /// Retractions.
         retractions: usize,
     },
+    /// The demo cannot be shown.
+    #[error("demo: {0}")]
+    Demo(String),
+    /// The embedded collector cannot listen.
+    #[error(transparent)]
+    Listen(#[from] crate::sink::server::ListenError),
     /// A probe of `once` failed, or the collector did not take what it found. Each was said before.
     #[error("{0}")]
     Once(String),

@@ -6,11 +6,12 @@ use std::sync::{Arc, Mutex, PoisonError};
 use tokio::sync::watch;
 
 use super::engines::{Running, Way, watched, worker};
+use super::signals::End;
 use super::{AppError, settings};
 use crate::config::Settings;
 use crate::export::{ExportReport, Outcome};
 use crate::model::time::Clock;
-use crate::pipeline::{Finding, Until};
+use crate::pipeline::{Control, Finding, Until};
 use crate::telemetry::Telemetry;
 
 /// What became of the requests.
@@ -48,19 +49,35 @@ pub async fn once(
     };
     let worker = worker(&export, &way, hear)?;
     let (end, ending) = watch::channel(None);
+    let (mut stop, mut twice) = (End::new()?, End::new()?);
     let probing = async {
-        let mut findings = Vec::new();
-        while let Some(finding) = running.tasks.join_next().await {
-            findings.extend(finding);
+        let (mut findings, mut stopped) = (Vec::new(), false);
+        loop {
+            tokio::select! {
+                ended = running.tasks.join_next() => match ended {
+                    Some(finding) => findings.extend(finding),
+                    None => break,
+                },
+                () = stop.asked(), if !stopped => {
+                    stopped = true;
+                    running.tell(|_| Control::Finish(retract));
+                }
+            }
         }
-        let _ = end.send(Some(clock.now().mono + settings.export.timeout));
-        findings
+        let within = if stopped { settings.shutdown.timeout } else { settings.export.timeout };
+        let _ = end.send(Some(clock.now().mono + within));
+        (findings, stopped)
     };
-    let (findings, unsent) = tokio::join!(probing, worker.run(ending));
+    let ((findings, stopped), unsent) = tokio::select! {
+        done = async { tokio::join!(probing, worker.run(ending)) } => done,
+        () = async { twice.asked().await; twice.asked().await } => return Err(AppError::Aborted),
+    };
     let told = told.lock().unwrap_or_else(PoisonError::into_inner);
-    sum_up(&findings, &told, &settings, retract, out)?;
-    let failed: Vec<String> = findings.iter().filter_map(|f| f.error.clone()).collect();
+    let all_retracted = retract && unsent.points == 0 && !told.dropped;
+    sum_up(&findings, &told, &settings, all_retracted, out)?;
+    let failed: Vec<String> = findings.iter().filter_map(failure).collect();
     match (&told.failure, unsent.points, failed.is_empty()) {
+        _ if stopped => Err(AppError::Once("a signal ended it before the probe was over".to_owned())),
         (_, _, false) => Err(AppError::Once(failed.join("; "))),
         (failure, lost, _) if lost > 0 || told.dropped || told.rejected > 0 => {
             let why = failure.clone().unwrap_or_else(|| format!("{} points were rejected", told.rejected));
@@ -68,6 +85,11 @@ pub async fn once(
         }
         _ => Ok(()),
     }
+}
+
+fn failure(finding: &Finding) -> Option<String> {
+    let error = finding.error.as_ref()?;
+    Some(format!("engine {}: {error}", finding.engine.escape_debug()))
 }
 
 fn heard(told: &Mutex<Told>, report: &ExportReport) {
@@ -94,18 +116,24 @@ fn sum_up(
     findings: &[Finding],
     told: &Told,
     settings: &Settings,
-    retract: bool,
+    all_retracted: bool,
     out: &mut (impl Write + ?Sized),
 ) -> std::io::Result<()> {
     for f in findings {
         let name = f.engine.escape_debug();
         match &f.error {
-            None => writeln!(out, "engine {name}: {} containers, {} series", f.containers, f.series)?,
+            None => {
+                let (containers, series) = (counted(f.containers, "container"), f.series);
+                writeln!(out, "engine {name}: {containers}, {series} series")?;
+            }
             Some(_) => writeln!(out, "engine {name}: no probe")?,
         }
     }
-    let retracted = if retract { ", all retracted" } else { "" };
-    let (points, requests, to) = (told.points, told.requests, &settings.export.metrics_url);
-    let s = if requests == 1 { "" } else { "s" };
-    writeln!(out, "collector {to}: {points} points in {requests} request{s}{retracted}")
+    let retracted = if all_retracted { ", all retracted" } else { "" };
+    let (points, requests) = (counted(told.points, "point"), counted(told.requests as usize, "request"));
+    writeln!(out, "collector {}: {points} in {requests}{retracted}", settings.export.metrics_url)
+}
+
+fn counted(count: usize, what: &str) -> String {
+    format!("{count} {what}{}", if count == 1 { "" } else { "s" })
 }

@@ -1,17 +1,20 @@
 //! `dockpulse run`: the agent.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use hyper_util::client::legacy::connect::HttpConnector;
-use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::signal::unix::Signal;
 use tokio::sync::watch;
 
 use super::engines::{Running, Way, watched, worker};
+use super::signals::{End, hangup};
 use super::{AppError, settings, unsupported};
 use crate::config::{Errors, Loaded, Settings};
 use crate::export::Unsent;
 use crate::model::time::{Clock, Monotonic};
 use crate::pipeline::{Control, Until};
+use crate::telemetry::log::Log;
 use crate::telemetry::{Event, Telemetry};
 
 /// Reads the settings again, for SIGHUP.
@@ -26,12 +29,13 @@ pub async fn run(
     agent_host: String,
     clock: Clock,
     telemetry: Telemetry,
+    log: Log,
     reload: Reload,
 ) -> Result<(), AppError> {
-    let mut signals = Signals::new()?;
+    let (mut end, mut hangup) = (End::new()?, hangup()?);
     let export = settings::export(&settings)?;
     let watched = watched(&settings, &agent_host)?;
-    telemetry.send_to(&settings::own(&settings, &export, &agent_host), HttpConnector::new())?;
+    telemetry.send_to(&settings::own(&settings, &export, &agent_host, log), HttpConnector::new())?;
     let way = Way::new(&settings, clock, telemetry.clone(), None);
     telemetry.record(&started(&settings));
     let running = Running::start(watched, &way, Until::Told);
@@ -39,10 +43,11 @@ pub async fn run(
     let (deadline_to, ending) = watch::channel(None);
     let mut delivering = Box::pin(worker.run(ending));
     let mut agent = Agent { settings, agent_host, telemetry, running, reload };
-    let timeout = tokio::select! {
-        _ = &mut delivering => agent.settings.shutdown.timeout,
-        timeout = agent.serve(&mut signals) => timeout,
+    let crash = tokio::select! {
+        _ = &mut delivering => return Err(AppError::Crashed("the export".to_owned())),
+        crash = agent.serve(&mut end, &mut hangup) => crash,
     };
+    let timeout = agent.settings.shutdown.timeout;
     let deadline = clock.now().mono + timeout;
     let Agent { settings, telemetry, running, .. } = agent;
     let ended = async {
@@ -52,12 +57,13 @@ pub async fn run(
     };
     let unsent = tokio::select! {
         unsent = ended => unsent,
-        () = end(&mut signals.terminate, &mut signals.interrupt) => {
+        () = end.asked() => {
             telemetry.record(&Event::SecondSignal);
             return Err(AppError::Aborted);
         }
     };
-    farewell(&telemetry, clock, deadline, timeout, unsent).await
+    let delivered = farewell(&telemetry, clock, deadline, timeout, unsent).await;
+    crash.map_or(delivered, |what| Err(AppError::Crashed(what)))
 }
 
 async fn farewell(
@@ -92,16 +98,17 @@ struct Agent {
 }
 
 impl Agent {
-    /// Serves signals until one asks to end; returns how long that may take.
-    async fn serve(&mut self, signals: &mut Signals) -> Duration {
+    /// Serves signals until one asks to end, or until a part has ended by itself, which it tells.
+    async fn serve(&mut self, end: &mut End, hangup: &mut Signal) -> Option<String> {
         loop {
             tokio::select! {
-                () = end(&mut signals.terminate, &mut signals.interrupt) => {
+                () = end.asked() => {
                     let within = self.settings.shutdown.timeout;
                     self.telemetry.record(&Event::ShuttingDown { within });
-                    return within;
+                    return None;
                 }
-                _ = signals.hangup.recv() => self.reload(),
+                crash = self.running.crashed() => return Some(crash),
+                _ = hangup.recv() => self.reload(),
             }
         }
     }
@@ -120,10 +127,11 @@ impl Agent {
         let changed = self.changed(&loaded.settings);
         self.settings = loaded.settings;
         if !changed.is_empty() {
+            let wanted = Arc::new(settings::wanted(&self.settings));
             self.running.tell(|index| {
                 let engine = &self.settings.engines[index];
                 let settings = settings::pipeline(&self.settings, engine, &self.agent_host);
-                Control::Settings(Box::new(settings), settings::wanted(&self.settings))
+                Control::Settings(Box::new(settings), wanted.clone())
             });
         }
         self.telemetry.record(&Event::SettingsReloaded { changed });
@@ -155,30 +163,5 @@ impl Agent {
             ("shutdown", old.shutdown != new.shutdown),
         ];
         keys.into_iter().filter(|(_, differs)| *differs).map(|(key, _)| key.to_owned()).collect()
-    }
-}
-
-/// The signals that the agent heeds.
-struct Signals {
-    terminate: Signal,
-    interrupt: Signal,
-    hangup: Signal,
-}
-
-impl Signals {
-    fn new() -> Result<Self, AppError> {
-        Ok(Self {
-            terminate: signal(SignalKind::terminate())?,
-            interrupt: signal(SignalKind::interrupt())?,
-            hangup: signal(SignalKind::hangup())?,
-        })
-    }
-}
-
-/// Waits for SIGTERM or SIGINT.
-async fn end(terminate: &mut Signal, interrupt: &mut Signal) {
-    tokio::select! {
-        _ = terminate.recv() => {}
-        _ = interrupt.recv() => {}
     }
 }

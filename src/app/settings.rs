@@ -3,7 +3,9 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::config::{self, Concurrency, EngineEndpoint, EngineSource, Profile, Settings};
+use crate::config::{
+    self, Concurrency, ControlListen, EngineEndpoint, EngineSource, Loaded, Profile, Settings, WebListen,
+};
 use crate::convert::{self, Identity};
 use crate::engine::Address;
 use crate::export;
@@ -13,6 +15,7 @@ use crate::model::engine::{Source, Wanted};
 use crate::pipeline;
 use crate::probe;
 use crate::telemetry;
+use crate::telemetry::log::Log;
 
 /// The attributes that `attributes.resource` may turn on or off.
 pub const KNOWN_ATTRIBUTES: &[&str] = convert::BUILT_IN;
@@ -20,21 +23,42 @@ pub const KNOWN_ATTRIBUTES: &[&str] = convert::BUILT_IN;
 /// What the settings ask for that this version does not do, each with its key.
 pub fn unsupported(settings: &Settings) -> Vec<String> {
     let mut out = Vec::new();
-    let mut refuse = |asked: bool, text: &str| {
+    let mut refuse = |asked: bool, text: &str, instead: &str| {
         if asked {
-            out.push(format!("{text} is not supported by this version"));
+            out.push(format!("{text} is not supported by this version: use {instead}"));
         }
     };
-    refuse(settings.profile != Profile::Semconv, &format!("profile: {}", settings.profile));
+    refuse(settings.profile != Profile::Semconv, &format!("profile: {}", settings.profile), "semconv");
     for (i, engine) in settings.engines.iter().enumerate() {
         let https = matches!(engine.endpoint, EngineEndpoint::Https { .. });
-        refuse(https, &format!("engines[{i}].endpoint: https"));
+        refuse(https, &format!("engines[{i}].endpoint: {}", engine.endpoint), "unix:// or tcp://");
         let source = matches!(engine.source, EngineSource::Cgroup | EngineSource::Stream);
-        refuse(source, &format!("engines[{i}].source: {}", engine.source));
+        refuse(source, &format!("engines[{i}].source: {}", engine.source), "auto, one_shot or two_sample");
     }
     let export = &settings.export;
-    refuse(export.metrics_url.is_tls(), &format!("export.endpoint: https ({})", export.metrics_url));
-    refuse(export.compression == config::Compression::Zstd, "export.compression: zstd");
+    let tls = export.metrics_url.is_tls();
+    refuse(tls, &format!("export.endpoint: {}", export.metrics_url), "http:// to a collector nearby");
+    refuse(export.compression == config::Compression::Zstd, "export.compression: zstd", "gzip");
+    out
+}
+
+/// What the settings ask for that this version goes without, each with its key.
+pub fn goes_without(loaded: &Loaded) -> Vec<String> {
+    let (settings, origins) = (&loaded.settings, &loaded.origins);
+    let mut out = Vec::new();
+    if let Some(directory) = &settings.outbox.directory {
+        let directory = directory.to_string_lossy();
+        let directory = directory.escape_debug();
+        out.push(format!(
+            "outbox.directory ({directory}): this version keeps the outbox in memory, nothing outlives a crash"
+        ));
+    }
+    let off = [
+        ("status.listen", "status page", settings.status.listen == WebListen::Off),
+        ("control.listen", "control API", settings.control.listen == ControlListen::Off),
+    ];
+    let missing = off.into_iter().filter(|(key, _, off)| !off && !origins.is_default(key));
+    out.extend(missing.map(|(key, what, _)| format!("{key}: this version has no {what}")));
     out
 }
 
@@ -123,11 +147,12 @@ pub(super) fn export(settings: &Settings) -> Result<export::Settings, export::Se
 }
 
 /// The agent's own telemetry, the same way as the points.
-pub(super) fn own(settings: &Settings, export: &export::Settings, agent_host: &str) -> telemetry::Setup {
+pub(super) fn own(settings: &Settings, export: &export::Settings, agent_host: &str, log: Log) -> telemetry::Setup {
     let from = &settings.export;
     telemetry::Setup {
         metrics: settings.telemetry.metrics,
         traces: settings.telemetry.traces,
+        logs: settings.telemetry.logs.then_some(log),
         target: telemetry::Target {
             protocol: match from.protocol {
                 config::Protocol::Grpc => telemetry::Protocol::Grpc,
@@ -136,8 +161,11 @@ pub(super) fn own(settings: &Settings, export: &export::Settings, agent_host: &s
             endpoint: from.base_url.uri().clone(),
             headers: export.headers.map().clone(),
             timeout: from.timeout.min(Duration::from_secs(10)),
-            gzip: !matches!(from.compression, config::Compression::None)
-                && !(from.compression == config::Compression::Auto && from.base_url.is_loopback()),
+            gzip: match from.compression {
+                config::Compression::None => false,
+                config::Compression::Auto => !from.base_url.is_loopback(),
+                config::Compression::Gzip | config::Compression::Zstd => true,
+            },
         },
         identity: telemetry::Identity {
             service_name: settings.standard.service_name.clone(),
@@ -148,4 +176,11 @@ pub(super) fn own(settings: &Settings, export: &export::Settings, agent_host: &s
         metric_interval: None,
         span_delay: None,
     }
+}
+
+/// Nothing of the agent's own is sent.
+pub(super) fn without_own_telemetry(settings: &mut Settings) {
+    settings.telemetry.metrics = false;
+    settings.telemetry.traces = false;
+    settings.telemetry.logs = false;
 }

@@ -51,6 +51,11 @@ Examples:
   dockpulse config check
   dockpulse config check --config dockpulse.yaml";
 
+const PRINT_EXAMPLES: &str = "\
+Examples:
+  dockpulse config print
+  DOCKPULSE_INTERVAL=5s dockpulse config print --config dockpulse.yaml";
+
 /// The command line.
 #[derive(Debug, Parser)]
 #[command(
@@ -99,6 +104,13 @@ pub enum ConfigCommand {
     /// Tell everything that is wrong with the settings, with file, line and key
     #[command(after_help = CHECK_EXAMPLES)]
     Check(SettingsFlags),
+    /// Print the settings that are in effect with the origin of each; secrets are masked
+    #[command(after_help = PRINT_EXAMPLES)]
+    Print(SettingsFlags),
+    /// Print the JSON Schema of the settings file
+    Schema,
+    /// Print the documented settings file with every key and its default
+    Default,
 }
 
 /// Flags of `run`.
@@ -129,9 +141,9 @@ pub struct DemoArgs {
     /// Use the simulated engine even if a real one answers
     #[arg(long)]
     pub simulate: bool,
-    /// How many containers the simulated engine has
-    #[arg(long, value_name = "N", default_value_t = 8, value_parser = clap::value_parser!(u32).range(1..=10_000))]
-    pub containers: u32,
+    /// Use a simulated engine with so many containers that come and go [default: a small story]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=10_000))]
+    pub containers: Option<u32>,
     /// What the simulated engine's chance begins with; the same number gives the same story
     #[arg(long, value_name = "N", default_value_t = 1)]
     pub seed: u64,
@@ -153,12 +165,12 @@ pub struct SinkArgs {
     /// With --expect: end with status 1 after this time
     #[arg(long, value_name = "TIME", default_value = "30s", value_parser = parse_duration)]
     pub within: Duration,
-    /// Where OTLP/gRPC is received
-    #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:4317")]
-    pub grpc: SocketAddr,
-    /// Where OTLP/HTTP is received
-    #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:4318")]
-    pub http: SocketAddr,
+    /// Where OTLP/gRPC is received; "off" for nowhere
+    #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:4317", value_parser = listen)]
+    pub grpc: String,
+    /// Where OTLP/HTTP is received; "off" for nowhere
+    #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:4318", value_parser = listen)]
+    pub http: String,
 }
 
 /// How the sink prints.
@@ -208,5 +220,13 @@ impl From<SettingsFlags> for Flags {
         let SettingsFlags { config, engines, endpoint, protocol, interval, profile, state_dir, log, log_format } =
             flags;
         Self { config, engines, endpoint, protocol, interval, profile, state_dir, log, log_format }
+    }
+}
+
+fn listen(text: &str) -> Result<String, String> {
+    match text.parse::<SocketAddr>() {
+        Ok(_) => Ok(text.to_owned()),
+        Err(_) if text == "off" => Ok(text.to_owned()),
+        Err(error) => Err(format!("{error}; write ADDRESS:PORT such as 127.0.0.1:4317, or off")),
     }
 }

@@ -6,12 +6,15 @@ use std::io::{self, IsTerminal, Write};
 use std::path::PathBuf;
 use std::time::Duration;
 
-use super::args::{Command, ConfigCommand, SettingsFlags};
+use super::args::{Command, ConfigCommand, DemoArgs, SettingsFlags, SinkArgs, SinkFormat};
 use super::{Status, completions, parse, settings};
 use crate::app::{self, AppError};
 use crate::config::{self, Errors, Known, Loaded, Sources};
 use crate::convert;
 use crate::model::time::Clock;
+use crate::sink;
+use crate::sink::SinkOptions;
+use crate::sink::server::Listen;
 use crate::telemetry::Telemetry;
 use crate::telemetry::log::{self, Format, Level, Log};
 
@@ -36,17 +39,31 @@ pub fn main() -> Status {
 fn perform(command: Command, out: &mut (dyn Write + Send), err: &mut (dyn Write + Send)) -> io::Result<Status> {
     match command {
         Command::Run(args) => with_settings(args.settings, err, |start| {
-            let Start { loaded, host, clock, telemetry, sources } = start;
+            let Start { loaded, host, clock, telemetry, log, sources } = start;
             let reload = Box::new(move || load(&sources));
-            Box::pin(app::run(loaded.settings, host, clock, telemetry, reload))
+            Box::pin(app::run(loaded.settings, host, clock, telemetry, log, reload))
         }),
         Command::Once(args) => with_settings(args.settings, err, |start| {
             let Start { loaded, host, clock, telemetry, .. } = start;
             Box::pin(app::once(loaded.settings, host, clock, telemetry, args.retract, out))
         }),
-        Command::Config { command: ConfigCommand::Check(flags) } => check(flags, out, err),
+        Command::Config { command } => with_config(command, out, err),
         Command::Completions { shell } => completions(shell, &mut &mut *out).map(|()| Status::Done),
-        _ => Ok(Status::Usage),
+        Command::Demo(args) => demo(args, err),
+        Command::Sink(args) => sink(args, err),
+    }
+}
+
+fn with_config(
+    command: ConfigCommand,
+    mut out: &mut (dyn Write + Send),
+    mut err: &mut (dyn Write + Send),
+) -> io::Result<Status> {
+    match command {
+        ConfigCommand::Check(flags) => check(flags, out, err),
+        ConfigCommand::Print(flags) => settings::print(&load(&sources(flags)), &mut out, &mut err),
+        ConfigCommand::Schema => settings::schema(&mut out),
+        ConfigCommand::Default => settings::default_file(&mut out),
     }
 }
 
@@ -64,12 +81,63 @@ fn check(
     Ok(if lacking.is_empty() { status } else { Status::Usage })
 }
 
+fn demo(args: DemoArgs, err: &mut (dyn Write + Send)) -> io::Result<Status> {
+    let mut flags = args.settings;
+    // Only what goes wrong: the view tells what happens.
+    flags.log.get_or_insert_with(|| "error".to_owned());
+    let options = app::DemoOptions {
+        simulate: args.simulate,
+        containers: args.containers.map(|n| n as usize),
+        seed: args.seed,
+        color: colored(&io::stdout()),
+    };
+    with_settings(flags, err, |start| {
+        let Start { loaded, host, clock, telemetry, .. } = start;
+        let settings = app::demo_settings(loaded.settings, loaded.origins.is_default("interval"));
+        Box::pin(app::demo(settings, host, clock, telemetry, options))
+    })
+}
+
+fn sink(args: SinkArgs, err: &mut (dyn Write + Send)) -> io::Result<Status> {
+    let options = SinkOptions {
+        listen: Listen { grpc: Listen::address(&args.grpc), http: Listen::address(&args.http) },
+        format: match args.format {
+            SinkFormat::Table => sink::Format::Table,
+            SinkFormat::Json => sink::Format::Json,
+        },
+        color: colored(&io::stdout()),
+        expect: args.expect,
+        within: args.within,
+    };
+    let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => return Ok(fail(err, &format!("cannot start: {error}"))),
+    };
+    let outcome = runtime.block_on(async {
+        let mut end = app::End::new()?;
+        let (mut out, mut told) = (tokio::io::stdout(), tokio::io::stderr());
+        sink::run(&options, &Clock::start(), &mut out, &mut told, end.asked()).await
+    });
+    Ok(match outcome {
+        Ok(sink::Outcome::Ended | sink::Outcome::Met) => Status::Done,
+        Ok(sink::Outcome::Unmet) => Status::Failed,
+        Err(error) if error.is_usage() => usage(err, &error.to_string()),
+        Err(error) => fail(err, &error.to_string()),
+    })
+}
+
+/// Colours on a terminal only, and not where the user wants none (`NO_COLOR`).
+fn colored(stream: &impl IsTerminal) -> bool {
+    stream.is_terminal() && variables().all(|(name, value)| name != "NO_COLOR" || value.is_empty())
+}
+
 /// What a command begins with.
 struct Start {
     loaded: Loaded,
     host: String,
     clock: Clock,
     telemetry: Telemetry,
+    log: Log,
     sources: Sources,
 }
 
@@ -93,7 +161,6 @@ fn with_settings<'a>(
     if !lacking.is_empty() {
         return Ok(usage(err, &lacking.join("\ndockpulse: ")));
     }
-    settings::warn(&loaded, &mut err)?;
     let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => return Ok(fail(err, &format!("cannot start: {error}"))),
@@ -105,11 +172,21 @@ fn with_settings<'a>(
         Err(error) => return Ok(fail(err, &error)),
     };
     drop(guard);
-    let start = Start { loaded, host: host(), clock, telemetry: Telemetry::new(clock), sources };
+    let warnings = loaded.warnings.iter().map(ToString::to_string);
+    warnings.chain(app::goes_without(&loaded)).for_each(|text| tracing::warn!(target: "dockpulse", "{text}"));
+    let json = loaded.settings.log.format == config::LogFormat::Json;
+    let telemetry = Telemetry::new(clock);
+    let start = Start { loaded, host: host(), clock, telemetry, log: log.clone(), sources };
     let result = runtime.block_on(command(start));
+    if let Err(error) = &result
+        && json
+    {
+        tracing::error!(target: "dockpulse", "{error}");
+    }
     log.flush(LAST_WORDS);
     Ok(match result {
         Ok(()) => Status::Done,
+        Err(_) if json => Status::Failed,
         Err(error) => fail(err, &error.to_string()),
     })
 }
@@ -127,7 +204,7 @@ fn start_log(loaded: &Loaded, clock: Clock) -> Result<Log, String> {
         config::LogFormat::Text => Format::Text,
         config::LogFormat::Json => Format::Json,
     };
-    log::init(level, format, io::stderr().is_terminal(), clock).map_err(|e| e.to_string())
+    log::init(level, format, colored(&io::stderr()), clock).map_err(|e| e.to_string())
 }
 
 fn load(sources: &Sources) -> Result<Loaded, Errors> {

@@ -156,7 +156,7 @@ mod tests {
         let Ok(Command::Once(once)) = ask("once --retract").result else { panic!("not once") };
         assert!(once.retract);
         let Ok(Command::Demo(demo)) = ask("demo --simulate --containers 3 --seed 9").result else { panic!("not demo") };
-        assert_eq!((demo.simulate, demo.containers, demo.seed), (true, 3, 9));
+        assert_eq!((demo.simulate, demo.containers, demo.seed), (true, Some(3), 9));
         let line = "sink --format json --expect e.yaml --within 1m30s --grpc 127.0.0.1:0 --http [::1]:1";
         let Ok(Command::Sink(sink)) = ask(line).result else { panic!("not sink") };
         assert_eq!((sink.format, sink.within.as_secs()), (SinkFormat::Json, 90));

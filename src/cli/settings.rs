@@ -3,7 +3,7 @@
 use std::io::{self, Write};
 
 use super::Status;
-use crate::config::{Errors, Loaded};
+use crate::config::{self, Errors, Loaded};
 
 /// `config check`: a word on `out` if the settings are right, else every error on `err`, one a line.
 ///
@@ -22,6 +22,42 @@ pub fn check(loaded: &Result<Loaded, Errors>, out: &mut impl Write, err: &mut im
             Ok(Status::Usage)
         }
     }
+}
+
+/// `config print`: the settings that are in effect.
+///
+/// # Errors
+/// If it cannot be written.
+pub fn print(loaded: &Result<Loaded, Errors>, out: &mut impl Write, err: &mut impl Write) -> io::Result<Status> {
+    match loaded {
+        Ok(loaded) => {
+            warn(loaded, err)?;
+            out.write_all(config::print(loaded).as_bytes())?;
+            Ok(Status::Done)
+        }
+        Err(errors) => {
+            refuse(errors, err)?;
+            Ok(Status::Usage)
+        }
+    }
+}
+
+/// `config schema`: the JSON Schema.
+///
+/// # Errors
+/// If it cannot be written.
+pub fn schema(out: &mut impl Write) -> io::Result<Status> {
+    writeln!(out, "{:#}", config::schema())?;
+    Ok(Status::Done)
+}
+
+/// `config default`: the documented file.
+///
+/// # Errors
+/// If it cannot be written.
+pub fn default_file(out: &mut impl Write) -> io::Result<Status> {
+    out.write_all(config::default_file().as_bytes())?;
+    Ok(Status::Done)
 }
 
 /// What is odd about the settings, one line each.

@@ -69,7 +69,8 @@ impl Endpoint {
         if text.contains('#') {
             return Err("an address must not have a fragment (#)".to_owned());
         }
-        let uri: Uri = text.parse().map_err(|e: http::uri::InvalidUri| format!("not an address: {e}"))?;
+        let uri: Uri =
+            text.parse().map_err(|e: http::uri::InvalidUri| format!("not an address like http://HOST:PORT: {e}"))?;
         check_authority(&uri)?;
         if uri.query().is_some() {
             return Err("an address must not have a query (?)".to_owned());

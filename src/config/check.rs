@@ -64,7 +64,8 @@ pub(super) fn warnings(settings: &Settings, origins: &Origins) -> Vec<Warning> {
         warnings.push(Warning { origin: origins.get(key), message: format!("{key}: {message}") });
     };
     let export = &settings.export;
-    if export.protocol == Protocol::Grpc && !export.metrics_url.path().is_empty() {
+    let has_path = export.endpoint.as_ref().is_some_and(|endpoint| !endpoint.path().is_empty());
+    if export.protocol == Protocol::Grpc && has_path {
         warn("export.endpoint", "the path is not used with grpc; for OTLP/HTTP set export.protocol to http/protobuf");
     }
     if export.tls.insecure_skip_verify {

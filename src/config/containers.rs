@@ -22,7 +22,7 @@ section! {
         pub exclude: Vec<Rule> = Vec::new(),
         /// Whether the state series of stopped containers are kept.
         pub stopped: bool = true,
-        /// How many containers are watched at most, over all engines. Those that were first stay.
+        /// How many containers are watched at most. Those that were first stay, the others are counted.
         pub max: u32 = 10_000,
     }
 }

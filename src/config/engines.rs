@@ -74,6 +74,7 @@ scalars!(Concurrency);
 
 impl Scalar for Concurrency {
     const EXPECTED: &'static str = "auto, or a number from 1 to 1024";
+    const JSON: &'static [&'static str] = &["string", "integer"];
 
     fn parse(text: &str) -> Result<Self, Option<String>> {
         if text == "auto" {

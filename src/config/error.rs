@@ -1,6 +1,7 @@
 //! What can be wrong with settings, and where: one line each, all of them at once.
 
-use std::collections::BTreeMap;
+use std::borrow::Cow;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -39,7 +40,11 @@ pub struct Position {
 
 /// Where each value that was set comes from, by the path of its key (`engines[0].timeout`).
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Origins(BTreeMap<String, Place>);
+pub struct Origins {
+    places: BTreeMap<String, Place>,
+    /// Which of them are lists: a list replaces a lower layer's as a whole.
+    lists: BTreeSet<String>,
+}
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct Place {
@@ -160,38 +165,55 @@ impl fmt::Display for Origin {
 }
 
 impl Origins {
-    /// Where the value of `key` comes from. A key inside of a value that came as a whole has that value's origin.
+    /// Where the value of `key` comes from.
     pub fn get(&self, key: &str) -> Origin {
-        self.place(key).map_or(Origin::Default, |place| place.origin.clone())
+        self.places.get(key).map_or(Origin::Default, |place| place.origin.clone())
     }
 
     /// Whether nobody set `key`.
     pub fn is_default(&self, key: &str) -> bool {
-        self.get(key) == Origin::Default
+        !self.places.contains_key(key)
     }
 
     /// The value of `key` as it was written, if that is not what is used (`${env:NAME}`).
     pub fn written(&self, key: &str) -> Option<&str> {
-        self.0.get(key)?.written.as_deref()
+        self.places.get(key)?.written.as_deref()
     }
 
-    pub(super) fn set(&mut self, key: String, origin: Origin, written: Option<String>) {
-        self.0.insert(key, Place { origin, written });
+    /// Where one has to look to mend `key`: where it comes from, what it is in, or what stands beside it.
+    pub(super) fn around(&self, key: &str) -> Origin {
+        let mut rest = key;
+        loop {
+            if let Some(place) = self.places.get(rest).or_else(|| self.inside(rest)) {
+                return place.origin.clone();
+            }
+            match rest.rfind(['.', '[']) {
+                Some(end) => rest = &rest[..end],
+                None => return Origin::Default,
+            }
+        }
+    }
+
+    fn inside(&self, path: &str) -> Option<&Place> {
+        let is_inside = |key: &str| key.strip_prefix(path).is_some_and(|rest| rest.starts_with(['.', '[']));
+        self.places.iter().find(|(key, _)| is_inside(key)).map(|(_, place)| place)
+    }
+
+    pub(super) fn set(&mut self, key: impl Into<String>, origin: Origin, written: Option<String>) {
+        self.places.insert(key.into(), Place { origin, written });
+    }
+
+    pub(super) fn set_list(&mut self, key: impl Into<String>) {
+        self.lists.insert(key.into());
     }
 
     /// Takes over what a higher layer says.
     pub(super) fn extend(&mut self, higher: &Self) {
-        self.0.extend(higher.0.iter().map(|(key, place)| (key.clone(), place.clone())));
-    }
-
-    fn place(&self, key: &str) -> Option<&Place> {
-        let mut rest = key;
-        loop {
-            if let Some(place) = self.0.get(rest) {
-                return Some(place);
-            }
-            rest = &rest[..rest.rfind(['.', '['])?];
-        }
+        let elements = |key: &str| {
+            higher.lists.iter().any(|list| key.strip_prefix(list.as_str()).is_some_and(|k| k.starts_with('[')))
+        };
+        self.places.retain(|key, _| !elements(key));
+        self.places.extend(higher.places.iter().map(|(key, place)| (key.clone(), place.clone())));
     }
 }
 
@@ -205,6 +227,15 @@ impl Errors {
     /// The errors, in the order of the file.
     pub fn iter(&self) -> impl ExactSizeIterator<Item = &SettingsError> {
         self.0.iter()
+    }
+}
+
+impl IntoIterator for Errors {
+    type Item = SettingsError;
+    type IntoIter = std::vec::IntoIter<SettingsError>;
+
+    fn into_iter(self) -> Self::IntoIter {
+        self.0.into_iter()
     }
 }
 
@@ -239,11 +270,20 @@ pub(super) fn nearest<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) 
     near.filter(|(distance, _)| *distance <= limit).min_by_key(|(distance, _)| *distance).map(|(_, k)| k.to_owned())
 }
 
-/// A value as it may be shown: escaped, cut, and in quotes.
-pub(super) fn shown(value: &str) -> String {
+/// A value as it may be shown: without a password, escaped, cut, and in quotes.
+fn shown(value: &str) -> String {
+    let value: &str = &without_password(value);
     let cut: String = value.chars().take(SHOWN).collect();
     let more = if cut.len() < value.len() { "…" } else { "" };
     format!("\"{}{more}\"", cut.escape_debug())
+}
+
+/// `http://***@host` for `http://user:password@host`.
+fn without_password(value: &str) -> Cow<'_, str> {
+    match (value.find("://"), value.rfind('@')) {
+        (Some(scheme), Some(at)) if scheme < at => format!("{}://***{}", &value[..scheme], &value[at..]).into(),
+        _ => value.into(),
+    }
 }
 
 fn prefix(origin: &Origin, key: &str) -> String {
@@ -283,11 +323,12 @@ mod tests {
     }
 
     #[test]
-    fn a_key_inside_of_a_value_has_the_value_s_origin() {
+    fn what_is_wrong_inside_of_a_value_is_mended_where_the_value_is() {
         let mut origins = Origins::default();
-        origins.set("engines".into(), Origin::Flag("--engine"), None);
-        assert_eq!(origins.get("engines[1].timeout"), Origin::Flag("--engine"));
-        assert!(origins.is_default("export.endpoint"));
+        origins.set("engines", Origin::Flag("--engine"), None);
+        assert_eq!(origins.around("engines[1].timeout"), Origin::Flag("--engine"));
+        assert_eq!(origins.around("export.endpoint"), Origin::Default);
+        assert!(origins.is_default("engines[1].timeout") && !origins.is_default("engines"));
     }
 
     #[test]

@@ -31,9 +31,9 @@ section! {
     }
     beside {
         /// Where metrics go: with http/protobuf the whole address, path included.
-        pub metrics_url: Endpoint = local(4317),
+        pub metrics_url: Endpoint = Endpoint::loopback(4317),
         /// What `/v1/traces` is appended to with http/protobuf; the collector itself with grpc.
-        pub base_url: Endpoint = local(4317),
+        pub base_url: Endpoint = Endpoint::loopback(4317),
     }
 }
 
@@ -94,25 +94,24 @@ impl Export {
     /// Fills in [`Self::metrics_url`] and [`Self::base_url`]. `metrics` is the address for metrics alone, which is used
     /// as it is (OTLP exporter specification); the caller leaves it out if `endpoint` comes from a higher layer.
     pub(super) fn resolve(&mut self, metrics: Option<Endpoint>) {
-        let http = self.protocol == Protocol::HttpProtobuf;
-        let base = match (&self.endpoint, &metrics) {
-            (Some(endpoint), _) => endpoint.with_path(trimmed(endpoint)),
-            (None, Some(metrics)) => metrics.with_path(trimmed(metrics)),
-            (None, None) => local(if http { 4318 } else { 4317 }),
-        };
-        let appended = || if http { base.with_path(&format!("{}{METRICS_PATH}", base.path())) } else { base.clone() };
-        self.metrics_url = metrics.unwrap_or_else(appended);
-        self.base_url = base;
+        let base = self.endpoint.as_ref().or(metrics.as_ref());
+        if self.protocol == Protocol::Grpc {
+            let local = || Endpoint::loopback(4317);
+            // gRPC has paths of its own.
+            self.base_url = base.map_or_else(local, |endpoint| endpoint.with_path(""));
+            self.metrics_url = metrics.map_or_else(|| self.base_url.clone(), |endpoint| endpoint.with_path(""));
+        } else {
+            let local = || Endpoint::loopback(4318);
+            self.base_url = base.map_or_else(local, |endpoint| endpoint.with_path(trimmed(endpoint)));
+            let path = format!("{}{METRICS_PATH}", self.base_url.path());
+            self.metrics_url = metrics.unwrap_or_else(|| self.base_url.with_path(&path));
+        }
     }
 }
 
 /// The path without what stands for metrics at its end.
 fn trimmed(endpoint: &Endpoint) -> &str {
     endpoint.path().strip_suffix(METRICS_PATH).unwrap_or(endpoint.path())
-}
-
-fn local(port: u16) -> Endpoint {
-    Endpoint::loopback(port)
 }
 
 #[cfg(test)]
@@ -133,6 +132,8 @@ mod tests {
             (Grpc, None, None, "http://localhost:4317", "http://localhost:4317"),
             (Http, None, None, "http://localhost:4318/v1/metrics", "http://localhost:4318"),
             (Grpc, Some("http://c:1/"), None, "http://c:1", "http://c:1"),
+            (Grpc, Some("http://c:1/v1/metrics"), None, "http://c:1", "http://c:1"),
+            (Grpc, Some("http://c:1"), Some("http://m:1/x"), "http://m:1", "http://c:1"),
             (Http, Some("http://c:1"), None, "http://c:1/v1/metrics", "http://c:1"),
             (Http, Some("http://c:1/"), None, "http://c:1/v1/metrics", "http://c:1"),
             (Http, Some("http://c:1/base/"), None, "http://c:1/base/v1/metrics", "http://c:1/base"),

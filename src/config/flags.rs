@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use ::config::{Map, Value, ValueKind};
 
-use super::error::{Origin, Origins};
+use super::error::Origin;
 use super::layers::Layer;
 
 /// What the command line sets; every value is still the text that was given.
@@ -44,24 +44,19 @@ impl Flags {
         ];
         let single = single.into_iter().filter_map(|(flag, path, value)| {
             let value = Value::new(None, ValueKind::String(value.clone()?));
-            Some(layer(flag, path, value))
+            Some(Layer::whole(path, value, &Origin::Flag(flag)))
         });
-        let engines = (!self.engines.is_empty()).then(|| layer("--engine", "engines", engines(&self.engines)));
+        let engines = (!self.engines.is_empty())
+            .then(|| Layer::whole("engines", engines(&self.engines), &Origin::Flag("--engine")));
         single.chain(engines).collect()
     }
 }
 
 /// A list of engines that says nothing but their endpoints.
-pub(super) fn engines(endpoints: &[String]) -> Value {
+fn engines(endpoints: &[String]) -> Value {
     let engine = |endpoint: &String| {
         let endpoint = Value::new(None, ValueKind::String(endpoint.clone()));
         Value::new(None, ValueKind::Table(Map::from_iter([("endpoint".to_owned(), endpoint)])))
     };
     Value::new(None, ValueKind::Array(endpoints.iter().map(engine).collect()))
-}
-
-fn layer(flag: &'static str, path: &str, value: Value) -> Layer {
-    let mut origins = Origins::default();
-    origins.set(path.to_owned(), Origin::Flag(flag), None);
-    Layer::at(path, value, origins)
 }

@@ -52,6 +52,13 @@ impl Layer {
         Self { target: ROOT.to_owned(), value, origins }
     }
 
+    /// A value with everything in it from one origin, put at the key `path`.
+    pub(super) fn whole(path: &str, value: Value, origin: &Origin) -> Self {
+        let mut origins = Origins::default();
+        note_all(&value, path, origin, &mut origins);
+        Self::at(path, value, origins)
+    }
+
     /// A value that is put at `expression`, as the `config` crate writes paths.
     pub(super) fn at(expression: &str, value: Value, origins: Origins) -> Self {
         Self { target: format!("{ROOT}.{expression}"), value, origins }
@@ -89,6 +96,21 @@ pub(super) fn merge(layers: Vec<Layer>) -> Result<Merged, ConfigError> {
     Ok(Merged { value: root.remove(ROOT).unwrap_or_else(empty), origins })
 }
 
+fn note_all(value: &Value, path: &str, origin: &Origin, origins: &mut Origins) {
+    origins.set(path, origin.clone(), None);
+    match &value.kind {
+        ValueKind::Table(table) => {
+            table.iter().for_each(|(key, value)| note_all(value, &join(path, key), origin, origins));
+        }
+        ValueKind::Array(values) => {
+            origins.set_list(path);
+            let elements = values.iter().enumerate();
+            elements.for_each(|(i, value)| note_all(value, &format!("{path}[{i}]"), origin, origins));
+        }
+        _ => {}
+    }
+}
+
 /// A table without keys.
 pub(super) fn empty() -> Value {
     Value::new(None, ValueKind::Table(Map::new()))
@@ -115,6 +137,7 @@ impl<'a> Builder<'a> {
             Kind::Null => ValueKind::Nil,
             Kind::Scalar(text) => ValueKind::String(self.text(text, node, path)),
             Kind::List(nodes) => {
+                self.origins.set_list(path);
                 let element = match shape {
                     Some(Shape::List(element)) => Some(&**element),
                     _ => None,
@@ -142,12 +165,12 @@ impl<'a> Builder<'a> {
         let mut table = Map::new();
         for entry in entries {
             let path = join(path, &entry.key);
-            self.note(&path, entry.at);
             let known = shape.and_then(|shape| child(shape, &entry.key));
             let is_key = known.is_some() && matches!(shape, Some(Shape::Table(_)));
             if is_key && entry.value.kind == Kind::Null {
                 continue;
             }
+            self.note(&path, entry.at);
             table.insert(entry.key.clone(), self.value(&entry.value, &path, known.as_ref()));
         }
         table
@@ -158,7 +181,7 @@ impl<'a> Builder<'a> {
             From::File { path: file, .. } => Origin::file(file, at),
             From::Whole(origin) => origin.clone(),
         };
-        self.origins.set(path.to_owned(), origin, None);
+        self.origins.set(path, origin, None);
     }
 
     fn text(&mut self, text: &str, node: &Node, path: &str) -> String {
@@ -167,7 +190,7 @@ impl<'a> Builder<'a> {
             Ok(None) => text.to_owned(),
             Ok(Some(expanded)) => {
                 let origin = self.origins.get(path);
-                self.origins.set(path.to_owned(), origin, Some(text.to_owned()));
+                self.origins.set(path, origin, Some(text.to_owned()));
                 expanded
             }
             Err(refused) => {

@@ -92,7 +92,7 @@ scalars!(bool, u32, String, PathBuf, Duration, ByteSize, Secret);
 
 impl Scalar for bool {
     const EXPECTED: &'static str = "true or false";
-    const JSON: &'static str = "boolean";
+    const JSON: &'static [&'static str] = &["boolean"];
 
     fn parse(text: &str) -> Result<Self, Option<String>> {
         match text {
@@ -109,7 +109,7 @@ impl Scalar for bool {
 
 impl Scalar for u32 {
     const EXPECTED: &'static str = "a whole number, 0 or more";
-    const JSON: &'static str = "integer";
+    const JSON: &'static [&'static str] = &["integer"];
 
     fn parse(text: &str) -> Result<Self, Option<String>> {
         text.parse().map_err(|_| None)
@@ -122,6 +122,7 @@ impl Scalar for u32 {
 
 impl Scalar for String {
     const EXPECTED: &'static str = "a text";
+    const JSON: &'static [&'static str] = &["string", "number", "boolean"];
 
     fn parse(text: &str) -> Result<Self, Option<String>> {
         Ok(text.to_owned())
@@ -167,6 +168,7 @@ impl Scalar for Duration {
 
 impl Scalar for ByteSize {
     const EXPECTED: &'static str = "a size like 512KiB, 2MiB or 3GiB";
+    const JSON: &'static [&'static str] = &["string", "integer"];
 
     fn parse(text: &str) -> Result<Self, Option<String>> {
         if text.len() > MAX_NUMBER_TEXT {
@@ -185,6 +187,7 @@ impl Scalar for ByteSize {
 impl Scalar for Secret {
     const EXPECTED: &'static str = "a text";
     const SECRET: bool = true;
+    const JSON: &'static [&'static str] = &["string", "number", "boolean"];
 
     fn parse(text: &str) -> Result<Self, Option<String>> {
         Ok(Self::new(text))

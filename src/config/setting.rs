@@ -36,12 +36,10 @@ pub(super) enum Shape {
 /// What a single value looks like.
 #[derive(Debug, Clone)]
 pub(super) struct ScalarShape {
-    /// For messages: “a duration like 10s”.
-    pub(super) expected: &'static str,
     /// All that are allowed, if they can be listed.
     pub(super) words: &'static [&'static str],
-    /// The type in JSON.
-    pub(super) json: &'static str,
+    /// The types in JSON.
+    pub(super) json: &'static [&'static str],
 }
 
 /// A key of a table.
@@ -63,8 +61,8 @@ pub(super) trait Scalar: Sized {
     const WORDS: &'static [&'static str] = &[];
     /// Whether it must never be shown.
     const SECRET: bool = false;
-    /// The type in JSON.
-    const JSON: &'static str = "string";
+    /// The types in JSON.
+    const JSON: &'static [&'static str] = &["string"];
 
     /// Reads it; the error says what is wrong, if [`Self::EXPECTED`] does not say it.
     fn parse(text: &str) -> Result<Self, Option<String>>;
@@ -123,7 +121,7 @@ impl<'a> Reader<'a> {
     /// Notes that something is wrong at `key`, a path from the root.
     pub(super) fn report_at(&mut self, key: impl Into<String>, problem: Problem) {
         let key = key.into();
-        self.errors.push(SettingsError { origin: self.origins.get(&key), key, problem });
+        self.errors.push(SettingsError { origin: self.origins.around(&key), key, problem });
     }
 
     /// The value here as a table.
@@ -320,7 +318,7 @@ pub(super) use section;
 
 /// The shape of a [`Scalar`].
 pub(super) fn scalar_shape<T: Scalar>() -> Shape {
-    Shape::Scalar(ScalarShape { expected: T::EXPECTED, words: T::WORDS, json: T::JSON })
+    Shape::Scalar(ScalarShape { words: T::WORDS, json: T::JSON })
 }
 
 impl<T: Scalar> Setting for Option<T> {

@@ -8,7 +8,7 @@ use ::config::{Map, Value, ValueKind};
 use percent_encoding::percent_decode_str;
 
 use super::Environment;
-use super::error::{Origin, Origins, Warning};
+use super::error::{Origin, Warning};
 use super::export::{Compression, Protocol};
 use super::layers::Layer;
 use super::setting::Scalar;
@@ -76,9 +76,8 @@ impl<'a> Reading<'a> {
     }
 
     fn set(&mut self, name: &'static str, path: &str, value: impl Into<ValueKind>) {
-        let mut origins = Origins::default();
-        origins.set(path.to_owned(), Origin::Standard(name), None);
-        self.out.layers.push(Layer::at(path, Value::new(None, value.into()), origins));
+        let value = Value::new(None, value.into());
+        self.out.layers.push(Layer::whole(path, value, &Origin::Standard(name)));
     }
 
     fn warn(&mut self, name: &'static str, message: impl Into<String>) {

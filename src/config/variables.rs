@@ -3,14 +3,14 @@
 
 use super::Environment;
 use super::document::{Format, MAX_BYTES, Node};
-use super::error::{Origin, Origins, Problem, SettingsError, nearest};
+use super::error::{Errors, Origin, Origins, Problem, SettingsError, nearest};
 use super::layers::{Builder, From, Layer};
 use super::setting::{Key, Shape};
 
 /// What all of them begin with.
 const PREFIX: &str = "DOCKPULSE_";
 /// What Kubernetes and Docker links put into the environment where a service is called `dockpulse`.
-const SERVICE_LINKS: [&str; 4] = ["SERVICE_HOST", "SERVICE_PORT", "PORT", "NAME"];
+const SERVICE_LINKS: [&str; 5] = ["SERVICE_HOST", "SERVICE_PORT", "PORT", "NAME", "ENV"];
 /// More engines than that are not set by variables.
 const MAX_INDEX: usize = 99;
 
@@ -28,7 +28,7 @@ pub(super) fn layers(environment: &Environment, root: &Shape) -> (Vec<Layer>, Ve
                 layers.push(layer);
                 errors.extend(found);
             }
-            Err(error) => errors.push(error),
+            Err(found) => errors.extend(found),
         }
     }
     (layers, errors)
@@ -38,22 +38,22 @@ fn is_service_link(rest: &str) -> bool {
     SERVICE_LINKS.iter().any(|link| rest == *link || rest.strip_prefix(link).is_some_and(|r| r.starts_with('_')))
 }
 
-fn layer(name: &str, rest: &str, value: &str, root: &Shape) -> Result<(Layer, Vec<SettingsError>), SettingsError> {
+fn layer(name: &str, rest: &str, value: &str, root: &Shape) -> Result<(Layer, Vec<SettingsError>), Errors> {
     let origin = Origin::Variable(name.to_owned());
-    let (path, shape) = find(rest, root).ok_or_else(|| unknown(name, root))?;
+    let (path, shape) = find(rest, root).ok_or_else(|| Errors::from(unknown(name, root)))?;
     let node = match shape {
         Shape::Scalar(_) => Node::scalar(value),
         _ if value.len() > MAX_BYTES => {
             let problem = Problem::Rule(format!("a value has at most {MAX_BYTES} bytes"));
-            return Err(SettingsError { origin, key: path, problem });
+            return Err(SettingsError { origin, key: path, problem }.into());
         }
-        _ => Format::Yaml.parse(value).map_err(|e| e.within(origin.clone(), path.clone()))?,
+        _ => Format::Yaml.parse(value).map_err(|e| Errors::from(e.within(origin.clone(), path.clone())))?,
     };
     let mut builder = Builder::new(From::Whole(origin.clone()));
     let value = builder.value(&node, &path, Some(&shape));
     let (found, errors) = builder.finish();
     let mut origins = Origins::default();
-    origins.set(path.clone(), origin, None);
+    origins.set(&path, origin, None);
     origins.extend(&found);
     Ok((Layer::at(&path, value, origins), errors))
 }
@@ -85,13 +85,14 @@ fn find(rest: &str, root: &Shape) -> Option<(String, Shape)> {
 
 fn unknown(name: &str, root: &Shape) -> SettingsError {
     let mut known = Vec::new();
-    names(PREFIX.trim_end_matches('_'), "_", root, &mut known);
-    let nearest = nearest(name, known.iter().map(|k| &**k));
+    names("", "", root, &mut known);
+    let rest = name.strip_prefix(PREFIX).unwrap_or(name);
+    let nearest = nearest(rest, known.iter().map(|k| &**k)).map(|rest| format!("{PREFIX}{rest}"));
     let problem = Problem::UnknownKey { nearest, known: Vec::new() };
     SettingsError { origin: Origin::Variable(name.to_owned()), key: String::new(), problem }
 }
 
-/// The names of all variables whose path is known beforehand.
+/// The names of all variables whose path is known beforehand, without the prefix.
 fn names(prefix: &str, join: &str, shape: &Shape, out: &mut Vec<String>) {
     match shape {
         Shape::Table(keys) => {

@@ -14,7 +14,7 @@ const LAST_SUCCESS: &str = "dockpulse.probe.last_success";
 
 /// The metrics; what they say is in [`points`], because their subject is no container.
 pub(super) static ROWS: &[Row] = &[
-    row(UP, Gauge, "1", no_container),
+    row(UP, Gauge, "{engine}", no_container),
     row(CONTAINERS, UpDownSum, "{container}", no_container),
     row(LAST_SUCCESS, Gauge, "s", no_container),
 ];

@@ -1,14 +1,12 @@
 //! Numbers → series. Pure: what a container's series are depends on what is passed in alone.
 //!
-//! A profile is one table ([`semconv`]); a line of it is a metric. To add a metric, add a line.
+//! A profile is one table (`semconv`); a line of it is a metric. To add a metric, add a line.
 
 mod engine;
 mod rates;
 mod resource;
 mod semconv;
 mod table;
-#[cfg(test)]
-mod tests;
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;

@@ -13,8 +13,31 @@ const LONGEST: usize = 1024;
 
 /// By which labels an orchestrator is known, and which attributes they give. The first whose service label is there
 /// counts.
-static ORCHESTRATORS: &[Orchestrator] =
-    &[Orchestrator { service: "com.docker.compose.service", namespace: "com.docker.compose.project", more: &[] }];
+static ORCHESTRATORS: &[Orchestrator] = &[
+    Orchestrator { service: "com.docker.compose.service", namespace: "com.docker.compose.project", more: &[] },
+    Orchestrator {
+        service: "com.docker.swarm.service.name",
+        namespace: "com.docker.stack.namespace",
+        more: &[
+            ("com.docker.swarm.task.id", "docker.swarm.task.id"),
+            ("com.docker.swarm.node.id", "docker.swarm.node.id"),
+        ],
+    },
+    Orchestrator {
+        service: "com.hashicorp.nomad.task_name",
+        namespace: "com.hashicorp.nomad.job_name",
+        more: &[("com.hashicorp.nomad.alloc_id", "nomad.alloc.id")],
+    },
+    Orchestrator {
+        service: "io.kubernetes.container.name",
+        namespace: "io.kubernetes.pod.namespace",
+        more: &[
+            ("io.kubernetes.pod.name", "k8s.pod.name"),
+            ("io.kubernetes.pod.uid", "k8s.pod.uid"),
+            ("io.kubernetes.pod.namespace", "k8s.namespace.name"),
+        ],
+    },
+];
 
 struct Orchestrator {
     service: &'static str,
@@ -81,7 +104,7 @@ impl Identity {
         };
         let text = |t: &Option<Text>| t.clone().map(AttributeValue::from);
         add("container.name", Some(cut(&listed.display_name()).into()));
-        let image = Image::parse(&listed.image);
+        let image = Image::parse(&listed.image, &listed.image_id);
         add("container.image.name", image.name.map(|name| cut(name).into()));
         add("container.image.tags", image.tag.map(|tag| AttributeValue::List(vec![cut(tag)])));
         add("container.image.id", (!listed.image_id.is_empty()).then(|| cut(&listed.image_id).into()));
@@ -149,12 +172,14 @@ struct Image<'a> {
 
 impl<'a> Image<'a> {
     /// `registry:port/path/name:tag@digest`; the colon of a port is no tag. An id is no name.
-    fn parse(reference: &'a str) -> Self {
+    /// `id` is the image's, which a list gives in short where the image has lost its name.
+    fn parse(reference: &'a str, id: &str) -> Self {
         let (named, digest) = match reference.split_once('@') {
             Some((named, _)) => (named, true),
             None => (reference, false),
         };
-        if named.starts_with("sha256:") || named.is_empty() {
+        let is_id = named.len() >= 12 && id.strip_prefix("sha256:").is_some_and(|id| id.starts_with(named));
+        if named.starts_with("sha256:") || named.is_empty() || is_id {
             return Self { name: None, tag: None };
         }
         let last = named.rfind('/').map_or(0, |at| at + 1);
@@ -180,8 +205,10 @@ mod tests {
             ("ghcr.io/a/b@sha256:abab", Some("ghcr.io/a/b"), None),
             ("sha256:abab", None, None),
             ("", None, None),
+            ("0123456789ab", None, None),
+            ("0123456789ac", Some("0123456789ac"), Some("latest")),
         ] {
-            let image = Image::parse(reference);
+            let image = Image::parse(reference, "sha256:0123456789abcdef");
             assert_eq!((image.name, image.tag), (name, tag), "{reference}");
         }
     }

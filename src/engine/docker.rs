@@ -129,14 +129,17 @@ impl DockerEngine {
     fn failed(&self, path: &'static str, error: &ClientError) -> EngineError {
         let cause = deepest(error);
         if !error.is_connect() {
-            return EngineError::Broken { path, cause: cause.into() };
+            let mend = if cause.contains("invalid HTTP") { "; that is not HTTP: is this a Docker engine?" } else { "" };
+            return EngineError::Broken { path, cause: format!("{cause}{mend}").into() };
         }
         let kind = source_io(error).map(io::Error::kind);
         let unix = self.endpoint.starts_with("unix:");
         let mend = match kind {
             Some(io::ErrorKind::NotFound) => "is the engine running, and is this its socket?",
             Some(io::ErrorKind::PermissionDenied) => "run as a member of the socket's group (docker), or as root",
-            Some(io::ErrorKind::ConnectionRefused) if unix => "nobody listens there: is the engine running?",
+            Some(io::ErrorKind::ConnectionRefused) if unix => {
+                "nobody listens there: is the engine running, is this its socket?"
+            }
             Some(io::ErrorKind::ConnectionRefused) => "nobody listens there: is the engine running, is the port right?",
             _ => "",
         };
@@ -153,9 +156,9 @@ impl DockerEngine {
 
     async fn find_out(&self) -> Answer<EngineInfo> {
         let ping = self.get("/_ping", "/_ping").await;
+        // An error that it answers is no reason to give up: the list decides.
         if let Err(error) = &ping
-            && !error.is_forbidden()
-            && error.status() != Some(404)
+            && error.status().is_none()
         {
             return Err(error.clone());
         }
@@ -256,13 +259,15 @@ fn refused(endpoint: &str, cause: &str, mend: &'static str) -> EngineError {
 
 /// Says where the reader stopped; the text itself may hold secrets and is not repeated.
 fn unreadable(path: &'static str, error: &serde_json::Error) -> EngineError {
+    let (line, column) = (error.line(), error.column());
     let what = match error.classify() {
         serde_json::error::Category::Io => "unreadable",
         serde_json::error::Category::Syntax => "no JSON",
         serde_json::error::Category::Data => "of another shape",
         serde_json::error::Category::Eof => "cut off",
     };
-    EngineError::Decode { path, cause: format!("{what} at line {} column {}", error.line(), error.column()).into() }
+    let mend = if (line, column) <= (1, 1) { "; is this a Docker engine?" } else { "" };
+    EngineError::Decode { path, cause: format!("{what} at line {line} column {column}{mend}").into() }
 }
 
 /// The innermost cause: the outer ones only say that something failed.

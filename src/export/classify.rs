@@ -43,7 +43,7 @@ pub enum Verdict {
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub enum Failure {
     /// A gRPC status other than OK.
-    #[error("the collector answered {} ({}){}{}", grpc_name(*.code), *.code as i32, after_colon(.message), mend_of_code(*.code))]
+    #[error("the collector answered {} ({}){}{}", grpc_name(*.code), *.code as i32, after_colon(.message), mend_of_code(*.code, .message))]
     Grpc {
         /// The code.
         code: Code,
@@ -190,14 +190,18 @@ fn after_semicolon(text: &str) -> String {
     if text.is_empty() { String::new() } else { format!("; {text}") }
 }
 
-fn mend_of_code(code: Code) -> &'static str {
+fn mend_of_code(code: Code, message: &str) -> &'static str {
     match code {
+        _ if says_too_large(message) => "; lower export.max_request_bytes",
+        // What tonic makes of a page from a server that speaks HTTP/2 but not gRPC.
+        Code::Internal if message.contains("invalid compression flag") => {
+            "; that is not gRPC: if it is the port for OTLP over HTTP (usually 4318), set protocol: http/protobuf"
+        }
         Code::Unauthenticated | Code::PermissionDenied => "; check export.headers",
         Code::Unimplemented => {
-            "; is this a collector's OTLP/gRPC port, with metrics in a pipeline? Else try protocol: http/protobuf, or \
-             compression: none if it knows none"
+            "; check that it has an OTLP/gRPC receiver with metrics in a pipeline here; else set protocol: http/protobuf, \
+             or compression: none if it knows none"
         }
-        Code::ResourceExhausted => "; if it is the size, lower export.max_request_bytes",
         _ => "",
     }
 }
@@ -208,7 +212,7 @@ fn mend_of_status(status: StatusCode) -> &'static str {
         401 | 403 => "; check export.headers",
         404 | 405 => "; check the path of export.endpoint, usually /v1/metrics",
         413 => "; lower export.max_request_bytes",
-        415 => "; does it take OTLP/HTTP with protobuf and this compression? Try compression: none",
+        415 => "; check that it takes protobuf, or set compression: none if it knows none",
         _ => "",
     }
 }

@@ -44,17 +44,9 @@ pub struct Delivery {
 }
 
 impl Delivery {
-    /// The delivery of a batch from its begin on, in requests of at most `limit` bytes.
-    pub fn new(retry: Retry, limit: usize) -> Self {
-        Self {
-            retry,
-            limit,
-            at: Position::default(),
-            attempt: 0,
-            failing_since: None,
-            wait_until: None,
-            hurried: false,
-        }
+    /// The delivery of a batch from some place on, in requests of at most `limit` bytes.
+    pub fn new(retry: Retry, limit: usize, from: Position) -> Self {
+        Self { retry, limit, at: from, attempt: 0, failing_since: None, wait_until: None, hurried: false }
     }
 
     /// Where it stands: what is before is dealt with.

@@ -27,7 +27,8 @@ use super::settings::{Settings, SettingsError, shown_endpoint};
 const METHOD: &str = "/opentelemetry.proto.collector.metrics.v1.MetricsService/Export";
 
 /// A warning for an answer that was too long or was none; the collector has the points all the same.
-pub(super) const UNREADABLE: &str = "the answer is not OTLP's and was not read";
+pub(super) const UNREADABLE: &str =
+    "the answer is not OTLP's and was not read; check that export.endpoint is an OTLP receiver";
 
 /// A gRPC connection to a collector.
 #[derive(Debug)]
@@ -110,9 +111,11 @@ fn verdict(status: &Status) -> Verdict {
 
 fn mend(text: &str) -> &'static str {
     if ["FRAME_SIZE_ERROR", "frame with invalid size", "PROTOCOL_ERROR"].iter().any(|words| text.contains(words)) {
-        "that is not gRPC; is it the port for OTLP over HTTP (usually 4318)? Try protocol: http/protobuf"
+        "that is not gRPC: if it is the port for OTLP over HTTP (usually 4318), set protocol: http/protobuf"
+    } else if ["broken pipe", "reset by peer"].iter().any(|words| text.contains(words)) {
+        "it was cut; if that is the port for OTLP over HTTP (usually 4318), set protocol: http/protobuf"
     } else if text.contains("refused") {
-        "is the collector running, with an OTLP/gRPC receiver at this address?"
+        "check that the collector runs and has an OTLP/gRPC receiver at this address"
     } else {
         ""
     }

@@ -128,10 +128,10 @@ fn gzip(request: &[u8]) -> Bytes {
 }
 
 fn mend(text: &str) -> &'static str {
-    if text.contains("invalid HTTP version") {
-        "that is not HTTP/1.1; is it the port for OTLP over gRPC (usually 4317)? Try protocol: grpc"
+    if ["invalid HTTP version", "unexpected message"].iter().any(|words| text.contains(words)) {
+        "that is not HTTP/1.1: if it is the port for OTLP over gRPC (usually 4317), set protocol: grpc"
     } else if text.contains("refused") {
-        "is the collector running, with an OTLP/HTTP receiver at this address?"
+        "check that the collector runs and has an OTLP/HTTP receiver at this address"
     } else {
         ""
     }

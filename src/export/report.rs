@@ -78,13 +78,13 @@ impl fmt::Display for ExportReport {
         write!(f, "collector {}: ", self.endpoint)?;
         match &self.outcome {
             Outcome::Delivered { rejected: 0, message } if message.is_empty() => {
-                write!(f, "{} points delivered", self.points)
+                write!(f, "{} delivered", points(self.points))
             }
             Outcome::Delivered { rejected: 0, message } => {
-                write!(f, "{} points delivered, with a warning: {message}", self.points)
+                write!(f, "{} delivered, with a warning: {message}", points(self.points))
             }
             Outcome::Delivered { rejected, message } => {
-                write!(f, "{rejected} of {} points rejected: {message}", self.points)
+                write!(f, "{rejected} of {} rejected: {message}", points(self.points))
             }
             Outcome::Retrying { cause, attempt, pause } => {
                 write!(f, "{cause}; trying again in {:.1} s (failure {attempt} in a row)", pause.as_secs_f64())
@@ -93,8 +93,13 @@ impl fmt::Display for ExportReport {
                 write!(f, "{cause}; sending the same points in requests of at most {limit} bytes")
             }
             Outcome::Dropped { cause, refused } => {
-                write!(f, "{} points dropped ({} retractions owed again): {cause}", self.points, refused.len())
+                let owed = if refused.is_empty() { "" } else { ", its retractions are sent anew" };
+                write!(f, "{} dropped{owed}: {cause}", points(self.points))
             }
         }
     }
+}
+
+fn points(count: usize) -> String {
+    if count == 1 { "1 point".to_owned() } else { format!("{count} points") }
 }

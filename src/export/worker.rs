@@ -28,6 +28,8 @@ pub struct Unsent {
     pub points: usize,
     /// Retractions in them that were not delivered.
     pub retractions: usize,
+    /// Where the oldest of them begins: what is before has been dealt with ([`Worker::resume`]).
+    pub from: Position,
 }
 
 /// Delivers batches until it is told to end.
@@ -39,6 +41,8 @@ pub struct Worker<S, T = Client> {
     retry: Retry,
     /// The most that a request takes; lower than set once the collector has refused one for its size.
     limit: usize,
+    /// Where the next batch begins.
+    from: Position,
 }
 
 /// Whether the worker is to end, and by when.
@@ -68,7 +72,15 @@ impl<S: BatchSource> Worker<S> {
 impl<S: BatchSource, T: Transport> Worker<S, T> {
     /// A worker that sends by other means.
     pub fn with_transport(transport: T, settings: &Settings, source: S, clock: Clock, observer: Observer) -> Self {
-        Self { source, transport, clock, observer, retry: settings.retry, limit: settings.max_request_bytes }
+        let (retry, limit) = (settings.retry, settings.max_request_bytes);
+        Self { source, transport, clock, observer, retry, limit, from: Position::default() }
+    }
+
+    /// Goes on where another worker of the same outbox was cut ([`Unsent::from`]), so that a change of settings sends
+    /// nothing twice.
+    pub fn resume(mut self, from: Position) -> Self {
+        self.from = from;
+        self
     }
 
     /// Delivers until `shutdown` gives a deadline. From then on it tries at once and pauses shortly, until nothing is
@@ -85,7 +97,7 @@ impl<S: BatchSource, T: Transport> Worker<S, T> {
                 Ended::Cut(at) => return unsent(self.source.left(), &batch, at),
             }
         }
-        unsent(self.source.left(), &Batch::default(), Position::default())
+        unsent(self.source.left(), &Batch::default(), self.from)
     }
 
     /// The oldest batch; `None` if the worker is to end and there is none, or no time.
@@ -101,23 +113,21 @@ impl<S: BatchSource, T: Transport> Worker<S, T> {
     }
 
     async fn deliver(&mut self, batch: &Batch, end: &mut End) -> Ended {
-        let mut delivery = Delivery::new(self.retry, self.limit);
+        let mut delivery = Delivery::new(self.retry, self.limit, std::mem::take(&mut self.from));
         loop {
-            if end.is_over() {
-                return Ended::Cut(delivery.position());
-            }
             if end.is_asked() {
                 delivery.hurry();
             }
             match delivery.next(batch, self.clock.now().mono) {
+                Action::Done => break,
+                Action::Lose(part) => self.lose(batch, part, delivery.limit()),
+                _ if end.is_over() => return Ended::Cut(delivery.position()),
                 Action::Send(part) => {
                     if self.send(batch, part, &mut delivery, end).await.is_none() {
                         return Ended::Cut(delivery.position());
                     }
                 }
-                Action::Lose(part) => self.lose(batch, part, delivery.limit()),
                 Action::Wait(until) => end.wait(until).await,
-                Action::Done => break,
             }
         }
         self.limit = delivery.limit();
@@ -218,6 +228,7 @@ fn unsent(left: Left, first: &Batch, delivered: Position) -> Unsent {
         batches: left.batches,
         points: left.points.saturating_sub(done.points(first)),
         retractions: left.retractions.saturating_sub(done.retractions(first)),
+        from: delivered,
     }
 }
 

@@ -84,7 +84,7 @@ impl Life {
     pub(super) fn publish(&mut self, facet: Facet, points: Vec<SeriesPoint>, now: UnixNanos) -> (Group, u32) {
         let known = &mut self.facets[facet.index()];
         let (marked, ended) =
-            if goes_on(known, &points) { (all_next(known, points), 0) } else { replace(known, points) };
+            if goes_on(known, &points) { (all_next(known, points), 0) } else { replace(known, points, facet.ending()) };
         (self.group(marked, now), ended)
     }
 
@@ -119,13 +119,13 @@ fn all_next(known: &mut [Published], points: Vec<SeriesPoint>) -> Vec<Point> {
 }
 
 /// Retractions first, then the points. Of two points of one series the first counts.
-fn replace(known: &mut Vec<Published>, points: Vec<SeriesPoint>) -> (Vec<Point>, u32) {
+fn replace(known: &mut Vec<Published>, points: Vec<SeriesPoint>, reason: Reason) -> (Vec<Point>, u32) {
     let key = |metric: &'static Metric, attributes: &Attributes| (std::ptr::from_ref(metric), attributes.clone());
     let before: HashSet<_> = known.iter().map(|k| key(k.metric, &k.attributes)).collect();
     let mut seen = HashSet::with_capacity(points.len());
     let points: Vec<SeriesPoint> = points.into_iter().filter(|p| seen.insert(key(p.metric, &p.attributes))).collect();
     let ended = std::mem::take(known).into_iter().filter(|k| !seen.contains(&key(k.metric, &k.attributes)));
-    let mut out: Vec<Point> = ended.map(|series| retraction(series, Reason::SeriesEnded)).collect();
+    let mut out: Vec<Point> = ended.map(|series| retraction(series, reason)).collect();
     let count = u32::try_from(out.len()).unwrap_or(u32::MAX);
     out.reserve(points.len());
     known.reserve_exact(points.len());

@@ -8,8 +8,6 @@
 
 mod life;
 mod owed;
-#[cfg(test)]
-mod tests;
 
 use std::sync::{Arc, Weak};
 use std::time::Duration;
@@ -50,6 +48,14 @@ impl Facet {
     /// All of them.
     const ALL: [Self; 2] = [Self::State, Self::Usage];
 
+    /// Why a series of it ends while the others go on.
+    fn ending(self) -> Reason {
+        match self {
+            Self::State => Reason::StateChanged,
+            Self::Usage => Reason::SeriesEnded,
+        }
+    }
+
     fn index(self) -> usize {
         match self {
             Self::State => 0,
@@ -85,6 +91,7 @@ pub struct Ledger {
     /// Time stamps of owners that were forgotten lie at or below this one.
     floor: UnixNanos,
     open: Commit,
+    open_points: usize,
     live: usize,
     owed: Owed,
     retired: Vec<Weak<Resource>>,
@@ -113,7 +120,7 @@ impl Ledger {
         let before = life.live();
         let (group, ended) = life.publish(facet, points, now);
         self.live = self.live + life.live() - before;
-        self.write(group, ended, Reason::SeriesEnded);
+        self.write(group, ended, facet.ending());
     }
 
     /// Ends the owner's series of these facets.
@@ -205,6 +212,7 @@ impl Ledger {
             self.open.ended.push(Ended { resource: group.resource.clone(), series: ended, reason });
         }
         if !group.points.is_empty() {
+            self.open_points += group.points.len();
             self.open.batch.groups.push(group);
         }
     }
@@ -214,9 +222,15 @@ impl Ledger {
         !self.open.batch.is_empty()
     }
 
+    /// How many points wait to be committed.
+    pub fn waiting(&self) -> usize {
+        self.open_points
+    }
+
     /// Takes what was decided since the last commit.
     pub fn commit(&mut self, now: UnixNanos) -> Commit {
         self.pay(now);
+        self.open_points = 0;
         std::mem::take(&mut self.open)
     }
 

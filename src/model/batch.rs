@@ -126,8 +126,10 @@ pub enum Reason {
     EngineDown,
     /// The container lives on under another identity (rename, labels, settings).
     IdentityChanged,
-    /// The one series ended: an interface, device or limit is gone, a state was left.
+    /// The one series ended: an interface, device or limit is gone.
     SeriesEnded,
+    /// The container is in another state, or of another health, than the series says.
+    StateChanged,
     /// The container is no longer watched, by a filter, the cap or a metric turned off.
     Unwatched,
     /// The agent ends.
@@ -136,13 +138,14 @@ pub enum Reason {
 
 impl Reason {
     /// All of them.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::Removed,
         Self::Stopped,
         Self::SampleFailed,
         Self::EngineDown,
         Self::IdentityChanged,
         Self::SeriesEnded,
+        Self::StateChanged,
         Self::Unwatched,
         Self::Shutdown,
     ];
@@ -156,6 +159,7 @@ impl Reason {
             Self::EngineDown => "engine_down",
             Self::IdentityChanged => "identity_changed",
             Self::SeriesEnded => "series_ended",
+            Self::StateChanged => "state_changed",
             Self::Unwatched => "unwatched",
             Self::Shutdown => "shutdown",
         }

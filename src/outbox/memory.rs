@@ -1,5 +1,6 @@
 //! The outbox in memory, with a bound in bytes.
 
+mod folded;
 mod unborn;
 
 use std::collections::VecDeque;
@@ -9,10 +10,12 @@ use std::sync::Arc;
 use super::{Outbox, Pushed, Stats};
 use crate::model::batch::{Batch, Left};
 use crate::model::time::Monotonic;
+use folded::Folded;
 use unborn::Unborn;
 
 /// A FIFO of batches in memory, up to a number of bytes. It goes over it by no more than one batch and the retractions
-/// that are owed, which are at most as many as there were live series when values were first dropped.
+/// that are owed, which are at most as many as there were live series when values were first dropped. Before it drops
+/// anything it folds what waits, so that one probe of 10,000 containers fits into 8 MiB.
 ///
 /// Its batches, in order: the one that was given out, if any; what is left of those that lost their values, in one; the
 /// others.
@@ -25,14 +28,22 @@ pub struct MemoryOutbox {
     given: bool,
     /// How many, from the first on, are in line with `unborn`.
     settled: usize,
+    /// How many, from the first on, are folded or are among those that stay as they are: given out or stripped.
+    folded: usize,
     unborn: Unborn,
 }
 
 #[derive(Debug)]
 struct Entry {
-    batch: Arc<Batch>,
+    content: Content,
     pushed: Monotonic,
     size: Size,
+}
+
+#[derive(Debug)]
+enum Content {
+    Plain(Arc<Batch>),
+    Folded(Folded),
 }
 
 #[derive(Debug, Clone, Copy, Default)]
@@ -51,12 +62,24 @@ impl MemoryOutbox {
             max_bytes,
             given: false,
             settled: 0,
+            folded: 0,
             unborn: Unborn::default(),
         }
     }
 
     fn bytes(&self) -> usize {
         self.total.bytes + self.unborn.memory()
+    }
+
+    /// Folds the oldest batch that may be and is not yet; `None` if there is none.
+    fn fold(&mut self) -> Option<()> {
+        let next = self.folded.max(self.settled);
+        let entry = self.entries.get_mut(next)?;
+        self.total -= entry.size;
+        entry.fold();
+        self.total += entry.size;
+        self.folded = next + 1;
+        Some(())
     }
 
     /// Drops the values of the oldest batch that may be touched. Nothing if that is the only one with values, or there
@@ -67,7 +90,7 @@ impl MemoryOutbox {
             return None;
         }
         let entry = self.remove(self.settled)?;
-        let mut batch = Arc::unwrap_or_clone(entry.batch);
+        let mut batch = entry.content.batch();
         self.unborn.strip(&mut batch);
         let left = batch.retractions();
         self.put_stripped(batch, entry.pushed);
@@ -83,7 +106,7 @@ impl MemoryOutbox {
         let older = if self.settled > first_of_stripped { self.remove(self.settled - 1) } else { None };
         let entry = match older {
             Some(older) => {
-                let mut all = Arc::unwrap_or_clone(older.batch);
+                let mut all = older.content.batch();
                 all.groups.append(&mut batch.groups);
                 Entry::new(all, older.pushed)
             }
@@ -99,7 +122,7 @@ impl MemoryOutbox {
             return;
         }
         if let Some(entry) = self.remove(0) {
-            let mut batch = Arc::unwrap_or_clone(entry.batch);
+            let mut batch = entry.content.batch();
             self.unborn.settle(&mut batch);
             if !batch.is_empty() {
                 self.insert(0, Entry::new(batch, entry.pushed));
@@ -110,12 +133,14 @@ impl MemoryOutbox {
     fn insert(&mut self, index: usize, entry: Entry) {
         self.total += entry.size;
         self.entries.insert(index, entry);
+        self.folded += usize::from(index < self.folded);
     }
 
     fn remove(&mut self, index: usize) -> Option<Entry> {
         let entry = self.entries.remove(index)?;
         self.total -= entry.size;
         self.settled -= usize::from(index < self.settled);
+        self.folded -= usize::from(index < self.folded);
         Some(entry)
     }
 }
@@ -127,6 +152,7 @@ impl Outbox for MemoryOutbox {
         if !batch.is_empty() {
             self.insert(self.entries.len(), Entry::new(batch, now));
         }
+        while self.bytes() > self.max_bytes && self.fold().is_some() {}
         while self.bytes() > self.max_bytes
             && let Some(more) = self.make_room()
         {
@@ -143,7 +169,11 @@ impl Outbox for MemoryOutbox {
             self.given = self.entries.len() == before;
         }
         self.settled = self.settled.max(usize::from(self.given));
-        self.entries.front().map(|entry| entry.batch.clone())
+        let first = self.entries.front_mut()?;
+        self.total -= first.size;
+        let batch = first.plain();
+        self.total += first.size;
+        Some(batch)
     }
 
     fn acknowledge(&mut self) {
@@ -165,9 +195,46 @@ impl Outbox for MemoryOutbox {
 impl Entry {
     fn new(batch: Batch, pushed: Monotonic) -> Self {
         let retractions = batch.retractions();
-        let bytes = size_of::<Self>() + size_of::<Batch>() + batch.memory();
-        let size = Size { bytes, values: batch.points() - retractions, retractions };
-        Self { batch: Arc::new(batch), pushed, size }
+        let size = Size { bytes: 0, values: batch.points() - retractions, retractions };
+        let mut entry = Self { content: Content::Plain(Arc::new(batch)), pushed, size };
+        entry.measure();
+        entry
+    }
+
+    fn measure(&mut self) {
+        let content = match &self.content {
+            Content::Plain(batch) => size_of::<Batch>() + batch.memory(),
+            Content::Folded(folded) => folded.memory(),
+        };
+        self.size.bytes = size_of::<Self>() + content;
+    }
+
+    fn fold(&mut self) {
+        if let Content::Plain(batch) = &self.content {
+            self.content = Content::Folded(Folded::new(batch));
+            self.measure();
+        }
+    }
+
+    /// Its batch, which is plain from now on.
+    fn plain(&mut self) -> Arc<Batch> {
+        let content = std::mem::replace(&mut self.content, Content::Plain(Arc::default()));
+        let batch = match content {
+            Content::Plain(batch) => batch,
+            Content::Folded(folded) => Arc::new(folded.unfold()),
+        };
+        self.content = Content::Plain(batch.clone());
+        self.measure();
+        batch
+    }
+}
+
+impl Content {
+    fn batch(self) -> Batch {
+        match self {
+            Self::Plain(batch) => Arc::unwrap_or_clone(batch),
+            Self::Folded(folded) => folded.unfold(),
+        }
     }
 }
 

@@ -28,7 +28,7 @@ pub enum Control {
     /// Probe now.
     Probe,
     /// Other settings from now on, and what they need to be read.
-    Settings(Box<Settings>, Wanted),
+    Settings(Box<Settings>, Arc<Wanted>),
     /// These retractions were refused for good.
     Refused(Arc<[(Arc<Resource>, Point)]>),
     /// End: retract everything if true.
@@ -69,12 +69,17 @@ pub struct Spent {
     pub commit: Duration,
 }
 
+/// Takes what is committed.
+pub type OnCommit = Box<dyn FnMut(Commit, &Pipeline) + Send>;
+/// Takes what is worth telling, and how long the pure parts have taken.
+pub type OnHappening = Box<dyn FnMut(Happening, &Pipeline, Spent) + Send>;
+
 /// What one engine's shell needs.
 pub struct Drive {
     /// The engine.
     pub engine: Arc<dyn Engine>,
     /// Which labels and variables are read.
-    pub wanted: Wanted,
+    pub wanted: Arc<Wanted>,
     /// The deadline of one call, the whole answer included.
     pub timeout: Duration,
     /// The clock.
@@ -82,15 +87,15 @@ pub struct Drive {
     /// What is asked from outside. When its sender is gone, the pipeline finishes without retracting.
     pub control: mpsc::Receiver<Control>,
     /// Takes what is committed. Must not block.
-    pub commit: Box<dyn FnMut(Commit, &Pipeline) + Send>,
+    pub commit: OnCommit,
     /// Takes what is worth telling. Must not block.
-    pub observe: Box<dyn FnMut(Happening, &Pipeline, Spent) + Send>,
+    pub observe: OnHappening,
     /// Reads the names of the host's block devices if the engine is on this host.
     pub devices: fn(&EngineInfo) -> DeviceNames,
 }
 
 enum Done {
-    Input(Input),
+    Input(Box<Input>),
     Events(Answer<Events>),
 }
 
@@ -116,7 +121,7 @@ pub async fn drive(pipeline: Pipeline, drive: Drive, until: Until) -> Finding {
         input = loop {
             match shell.next().await {
                 News::Wake => break Input::Wake,
-                News::Call(Done::Input(input)) => break input,
+                News::Call(Done::Input(input)) => break *input,
                 News::Call(Done::Events(answer)) => {
                     break Input::EventsOpened(answer.map(|stream| shell.events = Some(stream)));
                 }
@@ -257,7 +262,7 @@ impl Drive {
 }
 
 fn input(input: Input) -> Done {
-    Done::Input(input)
+    Done::Input(Box::new(input))
 }
 
 /// The deadline covers the whole answer: dropping the call aborts it.

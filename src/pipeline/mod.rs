@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use hashbrown::HashMap;
 
-pub use self::drive::{Control, Drive, Finding, Spent, Until, drive};
+pub use self::drive::{Control, Drive, Finding, OnCommit, OnHappening, Spent, Until, drive};
 use crate::convert::{self, Converter, DeviceNames};
 use crate::ledger::{Commit, Facet, Ledger, Owner};
 use crate::model::Text;
@@ -19,6 +19,9 @@ use crate::model::observation::{Facts, Observation};
 use crate::model::series::Resource;
 use crate::model::time::{Monotonic, Now, UnixNanos};
 use crate::probe::{self, BATCH_WINDOW, Call, Happening, Input, Output, Probe};
+
+/// A batch of so many points is not waited for any longer: it fills a request (about 100 bytes each, 2 MiB).
+const FULL: usize = 20_000;
 
 /// How one engine is watched and shown.
 #[derive(Debug, Clone, Default)]
@@ -169,7 +172,8 @@ impl Pipeline {
             return None;
         }
         let opened = *self.opened.get_or_insert(now.mono);
-        let due = self.probe.is_settled() || now.mono.since(opened) >= BATCH_WINDOW;
+        let full = self.ledger.waiting() >= FULL;
+        let due = full || self.probe.is_settled() || now.mono.since(opened) >= BATCH_WINDOW;
         due.then(|| {
             self.opened = None;
             self.ledger.commit(now.wall)

@@ -148,10 +148,10 @@ impl Probe {
         let fell = !tracker.counters.fallen(&sample).is_empty();
         if fell && tracker.described && !self.inspect_forbidden {
             tracker.disturb();
-            tracker.pending = Some((sample, now));
+            tracker.pending = Some(Box::new((sample, now)));
             self.want_inspect(id);
         } else {
-            tracker.pending = Some((sample, now));
+            tracker.pending = Some(Box::new((sample, now)));
         }
     }
 
@@ -161,7 +161,7 @@ impl Probe {
         if tracker.waits_for_inspect(self.inspect_forbidden) || !tracker.is_running() {
             return;
         }
-        let Some((sample, at)) = tracker.pending.take() else { return };
+        let Some((sample, at)) = tracker.pending.take().map(|pending| *pending) else { return };
         if tracker.doubts(&sample) {
             return self.want_sample(id);
         }

@@ -28,7 +28,8 @@ const LEAST_LONGEST_PAUSE: Duration = Duration::from_secs(2);
 pub struct Probe {
     pub(super) settings: Settings,
     pub(super) engine: Arc<EngineInfo>,
-    pub(super) trackers: HashMap<ContainerId, Tracker>,
+    /// Boxed: a table has up to twice the places that it needs.
+    pub(super) trackers: HashMap<ContainerId, Box<Tracker>>,
     /// The highest epoch of a container that is no longer watched.
     pub(super) past_epochs: u32,
     pub(super) calls: Calls,
@@ -55,7 +56,20 @@ enum Link {
     /// It answers.
     Good,
     /// It was never reached, or it fails.
-    Failing { since: Option<Now>, backoff: Backoff, retry_at: Option<Monotonic>, retract_at: Option<Monotonic> },
+    Failing {
+        since: Option<Now>,
+        backoff: Backoff,
+        retry_at: Option<Monotonic>,
+        retract_at: Option<Monotonic>,
+        /// It answers, but with an error: it is the same engine, and is asked for the list alone.
+        answers: bool,
+    },
+}
+
+impl Link {
+    fn new_failing(since: Option<Now>, retract_at: Option<Monotonic>) -> Self {
+        Self::Failing { since, backoff: Backoff::default(), retry_at: None, retract_at, answers: false }
+    }
 }
 
 /// The list call, which is out once at most, and what happened meanwhile.
@@ -111,7 +125,7 @@ impl Probe {
             counts: None,
             over_cap: false,
             out: Vec::new(),
-            link: Link::Failing { since: None, backoff: Backoff::default(), retry_at: None, retract_at: None },
+            link: Link::new_failing(None, None),
             generation: 0,
             next_tick: None,
             last_success: UnixNanos::UNKNOWN,
@@ -337,11 +351,14 @@ impl Probe {
     }
 
     fn reconnect_if_due(&mut self, now: Now) {
-        if let Link::Failing { retry_at, .. } = &mut self.link
-            && retry_at.is_some_and(|at| at <= now.mono)
-        {
+        let Link::Failing { retry_at, answers, .. } = &mut self.link else { return };
+        if retry_at.is_some_and(|at| at <= now.mono) {
             *retry_at = None;
-            self.call(Call::Connect);
+            if *answers {
+                self.probe_again(now);
+            } else {
+                self.call(Call::Connect);
+            }
         }
     }
 
@@ -349,12 +366,16 @@ impl Probe {
         match answer {
             Ok(info) => {
                 self.know_engine(info);
-                self.events.want_open();
-                self.list.sample_all = true;
-                self.ask_list(now);
+                self.probe_again(now);
             }
             Err(error) => self.fail(error, false, now),
         }
+    }
+
+    fn probe_again(&mut self, now: Now) {
+        self.events.want_open();
+        self.list.sample_all = true;
+        self.ask_list(now);
     }
 
     /// What is not told this time stays as it was known: an identity must not change because `/info` failed once.
@@ -390,9 +411,10 @@ impl Probe {
         let grace = self.settings.list_failure_grace;
         if self.is_good() {
             let (since, retract_at) = (Some(now), Some(now.mono + grace));
-            self.link = Link::Failing { since, backoff: Backoff::default(), retry_at: None, retract_at };
+            self.link = Link::new_failing(since, retract_at);
         }
-        let Link::Failing { since, backoff, retry_at, .. } = &mut self.link else { return };
+        let Link::Failing { since, backoff, retry_at, answers, .. } = &mut self.link else { return };
+        *answers = list && error.status().is_some_and(|status| status != 400);
         since.get_or_insert(now);
         let retry_in = backoff.pause(most, random);
         *retry_at = Some(now.mono + retry_in);

@@ -97,8 +97,10 @@ fn merge<T: Clone>(known: &mut Vec<T>, new: &[T], same: fn(&T, &T) -> bool) {
         return;
     }
     let gone: Vec<T> = known.iter().filter(|k| !new.iter().any(|n| same(k, n))).cloned().collect();
-    known.clear();
-    known.extend(new.iter().cloned().chain(gone).take(MOST.max(new.len())));
+    // No larger than it has to be: it is kept for as long as the container.
+    let mut all = Vec::with_capacity((new.len() + gone.len()).min(MOST.max(new.len())));
+    all.extend(new.iter().cloned().chain(gone).take(MOST.max(new.len())));
+    *known = all;
 }
 
 fn fell<const N: usize>(pairs: [(Option<Count>, Option<Count>); N]) -> bool {

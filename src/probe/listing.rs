@@ -123,7 +123,7 @@ impl Probe {
     /// Watches a container from now on. It may have been watched before, and calls of then may still be out.
     fn track(&mut self, listed: Listed) {
         let id = listed.id.clone();
-        let mut tracker = Tracker::new(self.engine.clone(), listed, self.past_epochs.wrapping_add(1));
+        let mut tracker = Box::new(Tracker::new(self.engine.clone(), listed, self.past_epochs.wrapping_add(1)));
         tracker.inspect = Ask::resume(self.calls.is_out(&id, Kind::Inspect));
         tracker.sample = Ask::resume(self.calls.is_out(&id, Kind::Stats));
         self.trackers.insert(id, tracker);

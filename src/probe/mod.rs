@@ -13,8 +13,6 @@ mod counters;
 mod events;
 mod listing;
 mod schedule;
-#[cfg(test)]
-mod tests;
 mod tracker;
 
 use std::fmt;

@@ -85,7 +85,7 @@ pub(super) struct Tracker {
     /// Lists have it inspected from then on only: it hung.
     pub(super) inspect_after: Monotonic,
     /// Numbers that wait for inspect.
-    pub(super) pending: Option<(Sample, Now)>,
+    pub(super) pending: Option<Box<(Sample, Now)>>,
     pub(super) counters: Counters,
     /// Counters and kills of the run before, in case that it turns out to be this one.
     former: (Counters, Count),

@@ -17,6 +17,8 @@ pub struct Spec {
     pub name: Text,
     /// The image reference.
     pub image: Text,
+    /// The image's id, made of the reference.
+    pub image_id: Text,
     /// Its labels.
     pub labels: Arc<[(Text, Text)]>,
     /// Its environment variables.
@@ -84,6 +86,7 @@ impl Spec {
         Self {
             name: name.into(),
             image: image.into(),
+            image_id: image_id(image),
             labels: Arc::default(),
             env: Arc::default(),
             command: "/docker-entrypoint.sh".into(),
@@ -96,6 +99,12 @@ impl Spec {
             ends: None,
             load: Load::of_image(image),
         }
+    }
+
+    /// Of another image; what it uses stays.
+    #[must_use]
+    pub fn image(self, image: &str) -> Self {
+        Self { image: image.into(), image_id: image_id(image), ..self }
     }
 
     /// With the labels that Compose gives.
@@ -169,11 +178,23 @@ fn pairs(pairs: &[(&str, &str)]) -> Arc<[(Text, Text)]> {
     pairs.iter().map(|&(k, v)| (k.into(), v.into())).collect()
 }
 
+/// The same for the same reference.
+fn image_id(image: &str) -> Text {
+    // FNV-1a: spreads well enough for a seed.
+    let seed =
+        image.bytes().fold(0xcbf2_9ce4_8422_2325, |hash: u64, b| (hash ^ u64::from(b)).wrapping_mul(0x100_0000_01b3));
+    format!("sha256:{}", hex64(&mut fastrand::Rng::with_seed(seed))).into()
+}
+
+/// 64 hexadecimal digits by chance.
+pub(super) fn hex64(rng: &mut fastrand::Rng) -> String {
+    (0..4).map(|_| format!("{:016x}", rng.u64(..))).collect()
+}
+
 /// A container in the world.
 #[derive(Debug, Clone)]
 pub(super) struct Container {
     pub(super) id: ContainerId,
-    pub(super) image_id: Text,
     pub(super) spec: Spec,
     pub(super) created: UnixNanos,
     pub(super) state: State,

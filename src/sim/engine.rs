@@ -1,5 +1,6 @@
 //! The world behind the engine trait: takes the time that a real engine takes, and fails as it is told to.
 
+use std::collections::VecDeque;
 use std::pin::pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -13,7 +14,7 @@ use crate::engine::{Engine, Events};
 use crate::model::container::{ContainerId, Details, Listing};
 use crate::model::engine::{Answer, EngineError, EngineEvent, EngineInfo, Source, Wanted};
 use crate::model::sample::Sample;
-use crate::model::time::{Clock, Monotonic};
+use crate::model::time::{Clock, Monotonic, Now};
 
 use super::faults::{Call, Reach, Verdict, broken};
 use super::options::{Latency, Options};
@@ -25,6 +26,12 @@ pub const ENDPOINT: &str = "sim://engine";
 
 /// As many events as a Docker engine keeps for a slow reader; over it the reader is told that it missed some.
 const EVENTS_KEPT: usize = 256;
+
+/// Captions that wait for the driver.
+const CAPTIONS_KEPT: usize = 1_024;
+
+/// Steps of the scenario that are made up for one by one; a longer pause is left to the scenario.
+const MOST_STEPS: u32 = 1_000;
 
 /// A simulated engine with all that belongs to it.
 #[derive(Debug)]
@@ -39,21 +46,22 @@ pub struct Simulation {
 
 impl Simulation {
     /// Begins `scenario`; its first containers are there at once. Equal seeds make equal simulations.
-    pub fn new(seed: u64, options: Options, mut scenario: Scenario, clock: Clock) -> Self {
-        let now = clock.now();
-        let mut world = World::new(seed, options, now);
-        let captions = scenario.step(&mut world, now);
-        let inner = Inner {
+    pub fn new(seed: u64, options: Options, scenario: Scenario, clock: Clock) -> Self {
+        let world = World::new(seed, options, clock.now());
+        let mut inner = Inner {
             world,
+            scenario,
+            captions: VecDeque::new(),
             events: broadcast::Sender::new(EVENTS_KEPT),
             cuts: 0,
             chance: fastrand::Rng::with_seed(!seed),
         };
+        inner.run_until(clock.now());
         let shared = Arc::new(Shared { clock, inner: Mutex::new(inner), changed: Notify::new(), wake: Notify::new() });
         Self {
             engine: SimulatedEngine { shared: shared.clone() },
             control: Control { shared: shared.clone() },
-            driver: Driver { shared, scenario, captions },
+            driver: Driver { shared },
         }
     }
 }
@@ -90,23 +98,22 @@ impl Control {
 #[derive(Debug)]
 pub struct Driver {
     shared: Arc<Shared>,
-    scenario: Scenario,
-    captions: Vec<Caption>,
 }
 
 impl Driver {
     /// Runs the scenario and whatever the world does by itself; tells `say` what happens. Never ends: drop it.
-    pub async fn drive(mut self, mut say: impl FnMut(Caption) + Send) {
-        std::mem::take(&mut self.captions).into_iter().for_each(&mut say);
-        let shared = self.shared.clone();
+    pub async fn drive(self, mut say: impl FnMut(Caption) + Send) {
         loop {
-            let woken = shared.wake.notified();
-            let (captions, next_at) = self.step();
-            shared.changed.notify_waiters();
+            let woken = self.shared.wake.notified();
+            let (captions, next_at) = {
+                let mut inner = self.shared.lock();
+                (std::mem::take(&mut inner.captions), inner.next_at())
+            };
+            self.shared.changed.notify_waiters();
             captions.into_iter().for_each(&mut say);
             let due = async {
                 match next_at {
-                    Some(at) => tokio::time::sleep_until(shared.clock.instant(at)).await,
+                    Some(at) => tokio::time::sleep_until(self.shared.clock.instant(at)).await,
                     None => std::future::pending().await,
                 }
             };
@@ -115,15 +122,6 @@ impl Driver {
                 () = woken => {}
             }
         }
-    }
-
-    fn step(&mut self) -> (Vec<Caption>, Option<Monotonic>) {
-        let mut inner = self.shared.lock();
-        let now = inner.world.now();
-        let captions = self.scenario.step(&mut inner.world, now);
-        inner.publish();
-        let next_at = [inner.world.next_at(), self.scenario.next_at()].into_iter().flatten().min();
-        (captions, next_at)
     }
 }
 
@@ -140,6 +138,9 @@ struct Shared {
 #[derive(Debug)]
 struct Inner {
     world: World,
+    scenario: Scenario,
+    /// What has happened and was not told yet; of too many the oldest are forgotten.
+    captions: VecDeque<Caption>,
     events: broadcast::Sender<Answer<Option<EngineEvent>>>,
     /// How often the event streams have been cut.
     cuts: u64,
@@ -152,8 +153,7 @@ impl Shared {
     fn lock(&self) -> MutexGuard<'_, Inner> {
         // A panic in a script's closure leaves the world usable.
         let mut inner = self.inner.lock().unwrap_or_else(PoisonError::into_inner);
-        inner.world.advance(self.clock.now());
-        inner.publish();
+        inner.run_until(self.clock.now());
         inner
     }
 
@@ -215,6 +215,30 @@ impl Shared {
 }
 
 impl Inner {
+    /// Lets time go on, and each step of the scenario happen at its time, so that nothing depends on who asks when.
+    fn run_until(&mut self, now: Now) {
+        for _ in 0..MOST_STEPS {
+            let Some(due) = self.scenario.next_at().filter(|due| *due < now.mono) else { break };
+            self.world.advance(self.world.on_the_way_to(now, due));
+            self.step();
+        }
+        self.world.advance(now);
+        self.step();
+        self.publish();
+    }
+
+    fn step(&mut self) {
+        let now = self.world.now();
+        self.captions.extend(self.scenario.step(&mut self.world, now));
+        let too_many = self.captions.len().saturating_sub(CAPTIONS_KEPT);
+        self.captions.drain(..too_many);
+    }
+
+    /// When something happens by itself next.
+    fn next_at(&self) -> Option<Monotonic> {
+        [self.world.next_at(), self.scenario.next_at()].into_iter().flatten().min()
+    }
+
     fn jitter(&mut self) -> Duration {
         self.world.options().latency.jitter.mul_f64(self.chance.f64())
     }

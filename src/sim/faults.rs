@@ -148,6 +148,11 @@ impl Faults {
         self.event_cuts += 1;
     }
 
+    /// Whether such calls for this container go wrong, by a fault of its own or of all.
+    pub fn meets(&self, call: Call, container: &ContainerId) -> bool {
+        self.rules.contains_key(&(call, Some(container.clone()))) || self.rules.contains_key(&(call, None))
+    }
+
     pub(super) fn events_muted(&self) -> bool {
         self.events_muted
     }
@@ -186,10 +191,10 @@ impl Faults {
             Fault::Slow(by) => Verdict::Answer(by),
             Fault::Status(status) => Verdict::Fail(answered(call, status, "simulated")),
             Fault::Broken => Verdict::Fail(broken(call)),
-            Fault::Truncated => Verdict::Fail(undecodable(call, "it ends in the middle")),
+            Fault::Truncated => Verdict::Fail(undecodable(call, "cut off at line 1 column 4096")),
             Fault::TooLarge => Verdict::Fail(EngineError::TooLarge { path: call.path(), limit: cap(call) }),
             Fault::Empty if call == Call::Stats => Verdict::Fail(EngineError::NoData),
-            Fault::Empty => Verdict::Fail(undecodable(call, "it is empty")),
+            Fault::Empty => Verdict::Fail(undecodable(call, "cut off at line 1 column 0")),
         }
     }
 
@@ -208,10 +213,11 @@ impl Faults {
     }
 }
 
-/// The decoder's caps for a real engine: 256 KiB for one container, 64 MiB for a list (facts on faults, row 26).
+/// The caps of a real engine's reader: a list is large, a container's details may be, its numbers are not.
 fn cap(call: Call) -> usize {
     match call {
         Call::List => 64 << 20,
+        Call::Inspect => 16 << 20,
         _ => 256 << 10,
     }
 }

@@ -20,6 +20,9 @@ mod timers;
 mod turns;
 mod verbs;
 
+#[cfg(test)]
+mod tests;
+
 pub use container::{Limits, RestartPolicy, Spec};
 pub use engine::{Control, Driver, SimulatedEngine, Simulation};
 pub use faults::{Call, Fault, Faults, Reach};

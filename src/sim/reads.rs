@@ -52,10 +52,11 @@ fn listed(container: &Container, wanted: &Wanted, now: Now) -> Listed {
         id: container.id.clone(),
         name: Some(spec.name.clone()),
         image: spec.image.clone(),
-        image_id: container.image_id.clone(),
+        image_id: spec.image_id.clone(),
         state,
         up_for: container.life.started_at.filter(|_| state.is_running()).map(|at| up_for(at, now.wall)),
-        exit_code: matches!(state, State::Exited | State::Restarting).then_some(container.exit_code),
+        // Of a restarting container the words tell it too, but nobody reads it there.
+        exit_code: (state == State::Exited).then_some(container.exit_code),
         // The words of a paused container do not tell its health.
         health: container.health.filter(|_| state == State::Running),
         labels: pick(&spec.labels, |key| wanted.labels.contains(key)),

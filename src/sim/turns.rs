@@ -2,12 +2,11 @@
 
 use std::time::Duration;
 
-use crate::model::Text;
 use crate::model::container::{ContainerId, Health, State};
 use crate::model::engine::Action;
 use crate::model::time::UnixNanos;
 
-use super::container::{Container, Life, Spec};
+use super::container::{Container, Life, Spec, hex64};
 use super::load::{CpuBase, Rhythm};
 use super::options::{Cgroup, ContainerCount};
 use super::timers::Due;
@@ -37,7 +36,6 @@ impl World {
         let rhythm = Rhythm::new(&mut self.rng);
         let serial = self.insert(Container {
             id: id.clone(),
-            image_id: image_id(&spec.image),
             spec,
             created: self.now.wall,
             state: State::Created,
@@ -147,9 +145,7 @@ impl World {
 
     /// The process ends: everything that ends with it, and the events. `oom_killed` adds to what this life knows.
     pub(super) fn end_life(&mut self, serial: Serial, state: State, exit_code: i64, oom_killed: bool) {
-        let now = self.now.mono;
         self.with(serial, |c| {
-            c.life.freeze(now);
             c.exit_code = exit_code;
             c.oom_killed |= oom_killed;
             // Docker says so of every health check that does not run.
@@ -254,17 +250,4 @@ fn restart_delay(last: Duration, ran: Duration) -> Duration {
     const MOST: Duration = Duration::from_secs(60);
     const GOOD_RUN: Duration = Duration::from_secs(10);
     if ran >= GOOD_RUN || last.is_zero() { FIRST } else { (last * 2).min(MOST) }
-}
-
-/// The same for the same reference.
-fn image_id(image: &str) -> Text {
-    // FNV-1a: spreads well enough for a seed.
-    let seed =
-        image.bytes().fold(0xcbf2_9ce4_8422_2325, |hash: u64, b| (hash ^ u64::from(b)).wrapping_mul(0x100_0000_01b3));
-    format!("sha256:{}", hex64(&mut fastrand::Rng::with_seed(seed))).into()
-}
-
-/// 64 hexadecimal digits by chance.
-fn hex64(rng: &mut fastrand::Rng) -> String {
-    (0..4).map(|_| format!("{:016x}", rng.u64(..))).collect()
 }

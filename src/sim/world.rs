@@ -9,7 +9,7 @@ use hashbrown::HashMap;
 use crate::model::Text;
 use crate::model::container::{ContainerId, State};
 use crate::model::engine::{Action, EngineEvent};
-use crate::model::time::{Monotonic, Now};
+use crate::model::time::{Monotonic, Now, UnixNanos};
 
 use super::container::Container;
 use super::faults::Faults;
@@ -107,13 +107,18 @@ impl World {
     /// A `now` before the last one leaves the monotonic time where it is.
     pub fn advance(&mut self, now: Now) {
         while let Some(timer) = self.timers.pop_due(now.mono) {
-            let mono = timer.at.max(self.now.mono);
-            let ago = now.mono.since(mono);
-            let wall = now.wall.0.saturating_sub(u64::try_from(ago.as_nanos()).unwrap_or(u64::MAX));
-            self.now = Now { mono, wall: crate::model::time::UnixNanos(wall) };
+            self.now = self.on_the_way_to(now, timer.at);
             self.fire(timer);
         }
         self.now = Now { mono: now.mono.max(self.now.mono), wall: now.wall };
+    }
+
+    /// The time at `mono`, on the way to `now`. The wall clock is taken to have gone along, but not back behind what
+    /// it was.
+    pub(super) fn on_the_way_to(&self, now: Now, mono: Monotonic) -> Now {
+        let ago = u64::try_from(now.mono.since(mono).as_nanos()).unwrap_or(u64::MAX);
+        let wall = now.wall.0.saturating_sub(ago).max(self.now.wall.0).min(now.wall.0);
+        Now { mono, wall: UnixNanos(wall) }
     }
 
     /// When something happens by itself next.

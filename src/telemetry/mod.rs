@@ -12,6 +12,8 @@ mod grpc;
 mod http;
 mod instruments;
 pub mod log;
+mod providers;
+mod records;
 mod report;
 pub mod say;
 mod sdk;

@@ -1,24 +1,20 @@
-//! The OpenTelemetry SDK: started, fed and ended here and nowhere else.
+//! The OpenTelemetry SDK: started and ended here and nowhere else.
 
 use std::sync::Arc;
 use std::time::Duration;
 
-use opentelemetry::InstrumentationScope;
-use opentelemetry::metrics::MeterProvider;
-use opentelemetry::trace::TracerProvider;
-use opentelemetry_otlp::{MetricExporter, Protocol as OtlpProtocol, SpanExporter, WithExportConfig, WithHttpConfig};
-use opentelemetry_sdk::metrics::{PeriodicReader, SdkMeterProvider, Temporality};
-use opentelemetry_sdk::trace::{BatchConfigBuilder, BatchSpanProcessor, SdkTracer, SdkTracerProvider};
+use opentelemetry_sdk::logs::SdkLoggerProvider;
+use opentelemetry_sdk::metrics::SdkMeterProvider;
+use opentelemetry_sdk::trace::{SdkTracer, SdkTracerProvider};
 use tokio::runtime::Handle;
-use tonic::transport::Channel;
 
-use super::event::Signal;
 use super::gauges::Gauges;
-use super::grpc;
-use super::http::Sender;
 use super::instruments::Instruments;
-use super::target::{BoxError, Dial, Protocol, Setup};
-use super::watch::{Cause, Tell, Watched};
+use super::log::Log;
+use super::log::tap::Listener;
+use super::providers::Maker;
+use super::target::{BoxError, Dial, Setup};
+use super::watch::Tell;
 
 /// Why the agent's own telemetry cannot be sent.
 #[derive(Debug, thiserror::Error)]
@@ -42,9 +38,20 @@ pub enum SetupError {
 /// What runs of the SDK.
 #[derive(Debug)]
 pub(super) struct Sdk {
-    metrics: Option<(SdkMeterProvider, Instruments)>,
-    traces: Option<(SdkTracerProvider, SdkTracer)>,
+    pub(super) metrics: Option<(SdkMeterProvider, Instruments)>,
+    pub(super) traces: Option<(SdkTracerProvider, SdkTracer)>,
+    pub(super) logs: Option<Forwarded>,
 }
+
+/// A log that is sent, besides being written.
+pub(super) struct Forwarded {
+    pub(super) provider: SdkLoggerProvider,
+    pub(super) log: Log,
+    pub(super) listener: Listener,
+}
+
+/// How many times [`Sdk::end`] tells that it is done.
+pub(super) const PARTS: usize = 3;
 
 impl Sdk {
     /// Starts what `setup` asks for; `None` if that is nothing.
@@ -54,18 +61,17 @@ impl Sdk {
         gauges: &Arc<Gauges>,
         tell: &Tell,
     ) -> Result<Option<Self>, SetupError> {
-        if !setup.metrics && !setup.traces {
+        if !setup.metrics && !setup.traces && setup.logs.is_none() {
             return Ok(None);
+        }
+        let endpoint = &setup.target.endpoint;
+        let failed = |cause| SetupError::Exporter { endpoint: endpoint.to_string(), cause };
+        if endpoint.scheme().is_none() || endpoint.authority().is_none() {
+            return Err(failed("an address has a scheme and a host".into()));
         }
         let runtime = Handle::try_current().map_err(|_| SetupError::NoRuntime)?;
         can_start_a_thread()?;
-        let maker = Maker { setup, runtime, tell };
-        let started = match setup.target.protocol {
-            Protocol::Grpc => maker.over_grpc(connector, gauges),
-            Protocol::Http => maker.over_http(connector, gauges),
-        };
-        let endpoint = || setup.target.endpoint.to_string();
-        started.map(Some).map_err(|cause| SetupError::Exporter { endpoint: endpoint(), cause })
+        Maker { setup, runtime, tell, gauges }.make(connector).map(Some).map_err(failed)
     }
 
     pub(super) fn instruments(&self) -> Option<&Instruments> {
@@ -77,112 +83,36 @@ impl Sdk {
     }
 
     /// Sends what is left and ends, each signal on a thread of its own. These threads may outlive `within` by the
-    /// timeout of one request; `done` is told when they are through.
+    /// timeout of one request; `done` is told when each is through. What becomes of the last requests is told by the
+    /// watched exporters, so the SDK's answers say nothing new.
     pub(super) fn end(self, within: Duration, done: impl Fn() + Clone + Send + 'static) {
-        let Self { metrics, traces } = self;
-        let tell_done = done.clone();
-        detach(move || {
+        let Self { metrics, traces, logs } = self;
+        detach(done.clone(), move || {
             if let Some((provider, tracer)) = traces {
-                // What becomes of the spans was told by the watched exporter.
                 let _ = provider.shutdown_with_timeout(within);
                 drop((tracer, provider));
             }
-            tell_done();
         });
-        detach(move || {
+        detach(done.clone(), move || {
             if let Some((provider, instruments)) = metrics {
                 let _ = provider.shutdown_with_timeout(within);
                 drop((instruments, provider));
             }
-            done();
+        });
+        detach(done, move || {
+            if let Some(Forwarded { provider, log, listener }) = logs {
+                log.tap().close(&listener);
+                let _ = provider.shutdown_with_timeout(within);
+                drop((listener, provider));
+            }
         });
     }
 }
 
-/// How many times [`Sdk::end`] tells that it is done.
-pub(super) const PARTS: usize = 2;
-
-/// Makes providers from a setup.
-struct Maker<'a> {
-    setup: &'a Setup,
-    runtime: Handle,
-    tell: &'a Tell,
-}
-
-impl Maker<'_> {
-    fn over_grpc<C: Dial>(&self, connector: C, gauges: &Arc<Gauges>) -> Result<Sdk, BoxError> {
-        let target = &self.setup.target;
-        let channel: Channel = grpc::channel(target, connector)?;
-        let metrics = || {
-            let builder = MetricExporter::builder().with_temporality(Temporality::Cumulative).with_tonic();
-            Ok(self.meters(grpc::configured(builder, target, channel.clone()).build()?, Cause::default(), gauges))
-        };
-        let traces = || {
-            let builder = SpanExporter::builder().with_tonic();
-            Ok(self.tracers(grpc::configured(builder, target, channel.clone()).build()?, Cause::default()))
-        };
-        self.both(metrics, traces)
+impl std::fmt::Debug for Forwarded {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Forwarded").field("provider", &self.provider).finish_non_exhaustive()
     }
-
-    fn over_http<C: Dial>(&self, connector: C, gauges: &Arc<Gauges>) -> Result<Sdk, BoxError> {
-        let target = &self.setup.target;
-        let sender = |cause: &Cause| Sender::new(target, connector.clone(), self.runtime.clone(), cause.clone());
-        let metrics = || {
-            let cause = Cause::default();
-            let builder = MetricExporter::builder().with_temporality(Temporality::Cumulative).with_http();
-            let builder = builder.with_protocol(OtlpProtocol::HttpBinary).with_endpoint(target.url("/v1/metrics"));
-            let exporter = builder.with_timeout(target.timeout).with_http_client(sender(&cause)).build()?;
-            Ok(self.meters(exporter, cause, gauges))
-        };
-        let traces = || {
-            let cause = Cause::default();
-            let builder = SpanExporter::builder().with_http();
-            let builder = builder.with_protocol(OtlpProtocol::HttpBinary).with_endpoint(target.url("/v1/traces"));
-            let exporter = builder.with_timeout(target.timeout).with_http_client(sender(&cause)).build()?;
-            Ok(self.tracers(exporter, cause))
-        };
-        self.both(metrics, traces)
-    }
-
-    fn both(
-        &self,
-        metrics: impl FnOnce() -> Result<(SdkMeterProvider, Instruments), BoxError>,
-        traces: impl FnOnce() -> Result<(SdkTracerProvider, SdkTracer), BoxError>,
-    ) -> Result<Sdk, BoxError> {
-        Ok(Sdk {
-            metrics: self.setup.metrics.then(metrics).transpose()?,
-            traces: self.setup.traces.then(traces).transpose()?,
-        })
-    }
-
-    fn meters(&self, exporter: MetricExporter, cause: Cause, gauges: &Arc<Gauges>) -> (SdkMeterProvider, Instruments) {
-        let watched = Watched { exporter, signal: Signal::Metrics, cause, tell: self.tell.clone() };
-        let mut reader = PeriodicReader::builder(watched);
-        if let Some(interval) = self.setup.metric_interval {
-            reader = reader.with_interval(interval);
-        }
-        let resource = self.setup.identity.resource();
-        let provider = SdkMeterProvider::builder().with_resource(resource).with_reader(reader.build()).build();
-        let instruments = Instruments::new(&provider.meter_with_scope(scope()), gauges);
-        (provider, instruments)
-    }
-
-    fn tracers(&self, exporter: SpanExporter, cause: Cause) -> (SdkTracerProvider, SdkTracer) {
-        let watched = Watched { exporter, signal: Signal::Traces, cause, tell: self.tell.clone() };
-        let mut config = BatchConfigBuilder::default();
-        if let Some(delay) = self.setup.span_delay {
-            config = config.with_scheduled_delay(delay);
-        }
-        let processor = BatchSpanProcessor::new(watched, config.build());
-        let resource = self.setup.identity.resource();
-        let provider = SdkTracerProvider::builder().with_resource(resource).with_span_processor(processor).build();
-        let tracer = provider.tracer_with_scope(scope());
-        (provider, tracer)
-    }
-}
-
-fn scope() -> InstrumentationScope {
-    InstrumentationScope::builder("dockpulse").with_version(env!("CARGO_PKG_VERSION")).build()
 }
 
 /// The SDK panics if it gets no thread, so one is tried first.
@@ -194,7 +124,52 @@ fn can_start_a_thread() -> Result<(), SetupError> {
 }
 
 /// Off the runtime's thread, because the SDK blocks while the runtime does its requests.
-fn detach(work: impl FnOnce() + Send + 'static) {
+fn detach(done: impl Fn() + Send + 'static, work: impl FnOnce() + Send + 'static) {
+    let run = move || {
+        work();
+        done();
+    };
     // Without a thread the work is dropped where it stands, and the SDK ends itself without a last flush.
-    let _ = std::thread::Builder::new().name("telemetry-end".into()).spawn(work);
+    let _ = std::thread::Builder::new().name("telemetry-end".into()).spawn(run);
+}
+
+#[cfg(test)]
+mod tests {
+    use http::HeaderMap;
+    use hyper_util::client::legacy::connect::HttpConnector;
+
+    use super::*;
+    use crate::model::time::Clock;
+    use crate::telemetry::{Identity, Protocol, Target};
+
+    fn start(metrics: bool, endpoint: &'static str, protocol: Protocol) -> Result<Option<Sdk>, SetupError> {
+        let endpoint = http::Uri::from_static(endpoint);
+        let timeout = Duration::from_secs(1);
+        let target = Target { protocol, endpoint, headers: HeaderMap::new(), timeout, gzip: false };
+        let identity = Identity::default();
+        let (metric_interval, span_delay) = (None, None);
+        let setup = Setup { metrics, traces: false, logs: None, target, identity, metric_interval, span_delay };
+        let tell: Tell = Arc::new(|_| ());
+        Sdk::start(&setup, HttpConnector::new(), &Arc::new(Gauges::new(Clock::start())), &tell)
+    }
+
+    #[test]
+    fn nothing_starts_if_nothing_is_asked_for() {
+        assert!(matches!(start(false, "http://127.0.0.1:1", Protocol::Grpc), Ok(None)), "it needs not even a runtime");
+    }
+
+    #[test]
+    fn without_a_runtime_it_says_so() {
+        for protocol in [Protocol::Grpc, Protocol::Http] {
+            assert!(matches!(start(true, "http://127.0.0.1:1", protocol), Err(SetupError::NoRuntime)));
+        }
+    }
+
+    #[tokio::test]
+    async fn an_address_that_is_none_is_an_error_that_names_it() {
+        for protocol in [Protocol::Grpc, Protocol::Http] {
+            let error = start(true, "/only/a/path", protocol).map(|_| ()).expect_err("no host");
+            assert!(error.to_string().contains("/only/a/path"), "{error}");
+        }
+    }
 }

@@ -74,6 +74,9 @@ fn child(tracer: &SdkTracer, parent: &Context, name: &'static str, phase: &Phase
             ];
             span.add_event_with_timestamp("failure", ended, what.into());
         }
+        if report.failed > 0 {
+            span.set_status(Status::error(format!("{} of {} containers failed", report.failed, report.containers)));
+        }
     }
     if let Some(error) = &phase.error {
         span.add_event_with_timestamp("failure", ended, vec![message(error)]);

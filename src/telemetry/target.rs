@@ -10,6 +10,8 @@ use opentelemetry_sdk::Resource;
 use opentelemetry_sdk::resource::TelemetryResourceDetector;
 use tower_service::Service;
 
+use super::log::Log;
+
 /// An error of a connector, whichever it is.
 pub(super) type BoxError = Box<dyn std::error::Error + Send + Sync>;
 
@@ -48,13 +50,16 @@ pub struct Setup {
     pub metrics: bool,
     /// Whether its traces are.
     pub traces: bool,
+    /// The log that is sent too, if any.
+    pub logs: Option<Log>,
     /// Where to.
     pub target: Target,
     /// Whom they speak of.
     pub identity: Identity,
     /// How often metrics are sent. `None`: as `OTEL_METRIC_EXPORT_INTERVAL` says, else each minute.
     pub metric_interval: Option<Duration>,
-    /// How long spans wait for others. `None`: as `OTEL_BSP_SCHEDULE_DELAY` says, else 5 s.
+    /// How long spans wait for others. `None`: as `OTEL_BSP_SCHEDULE_DELAY` says, else 5 s. (Lines of the log wait as
+    /// `OTEL_BLRP_SCHEDULE_DELAY` says, else 1 s.)
     pub span_delay: Option<Duration>,
 }
 
@@ -103,11 +108,12 @@ impl Target {
         headers
     }
 
-    /// The address of one signal over HTTP: `/v1/metrics` or `/v1/traces` under the base.
+    /// The address of one signal over HTTP: its path under the base.
     pub(super) fn url(&self, path: &str) -> String {
         let base = self.endpoint.to_string();
         let base = base.trim_end_matches('/');
-        let base = base.strip_suffix("/v1/metrics").or_else(|| base.strip_suffix("/v1/traces")).unwrap_or(base);
+        let paths = ["/v1/metrics", "/v1/traces", "/v1/logs"];
+        let base = paths.iter().find_map(|path| base.strip_suffix(path)).unwrap_or(base);
         format!("{base}{path}")
     }
 }

@@ -1,11 +1,13 @@
 //! Around the SDK's exporters: what becomes of each request is told as an event, because the SDK itself keeps still.
 
 use std::fmt;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use opentelemetry_sdk::Resource;
 use opentelemetry_sdk::error::{OTelSdkError, OTelSdkResult};
+use opentelemetry_sdk::logs::{LogBatch, LogExporter};
 use opentelemetry_sdk::metrics::Temporality;
 use opentelemetry_sdk::metrics::data::ResourceMetrics;
 use opentelemetry_sdk::metrics::exporter::PushMetricExporter;
@@ -24,10 +26,11 @@ pub(super) struct Cause(Arc<Mutex<Option<String>>>);
 
 /// An exporter of the SDK, watched.
 pub(super) struct Watched<E> {
-    pub(super) exporter: E,
-    pub(super) signal: Signal,
-    pub(super) cause: Cause,
-    pub(super) tell: Tell,
+    exporter: E,
+    signal: Signal,
+    cause: Cause,
+    tell: Tell,
+    is_failing: AtomicBool,
 }
 
 impl Cause {
@@ -41,14 +44,21 @@ impl Cause {
 }
 
 impl<E> Watched<E> {
+    /// Tells `tell` of each failure and of the success after it.
+    pub(super) fn new(exporter: E, signal: Signal, cause: Cause, tell: Tell) -> Self {
+        Self { exporter, signal, cause, tell, is_failing: AtomicBool::new(false) }
+    }
+
     fn told(&self, result: OTelSdkResult) -> OTelSdkResult {
         let better = self.cause.take();
         let event = match &result {
+            Ok(()) if !self.is_failing.load(Ordering::Relaxed) => return result,
             Ok(()) => Event::OwnTelemetryRecovered { signal: self.signal },
             Err(OTelSdkError::AlreadyShutdown) => return result,
             Err(OTelSdkError::InternalFailure(text)) => self.failed(better.as_deref().unwrap_or(text)),
             Err(error @ OTelSdkError::Timeout(_)) => self.failed(&error.to_string()),
         };
+        self.is_failing.store(result.is_err(), Ordering::Relaxed);
         (self.tell)(&event);
         result
     }
@@ -97,5 +107,19 @@ impl<E: PushMetricExporter> PushMetricExporter for Watched<E> {
 
     fn temporality(&self) -> Temporality {
         self.exporter.temporality()
+    }
+}
+
+impl<E: LogExporter> LogExporter for Watched<E> {
+    async fn export(&self, batch: LogBatch<'_>) -> OTelSdkResult {
+        self.told(self.exporter.export(batch).await)
+    }
+
+    fn shutdown_with_timeout(&self, timeout: Duration) -> OTelSdkResult {
+        self.exporter.shutdown_with_timeout(timeout)
+    }
+
+    fn set_resource(&mut self, resource: &Resource) {
+        self.exporter.set_resource(resource);
     }
 }

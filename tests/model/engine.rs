@@ -448,12 +448,8 @@ fn up_for(seconds: u64) -> UpFor {
 
 impl Numbers {
     pub(crate) fn sample(&self) -> Sample {
-        let traffic = |n: &[i64]| Traffic {
-            bytes: Some(n[0]),
-            packets: Some(n[1]),
-            dropped: Some(n[2]),
-            errors: Some(n[3]),
-        };
+        let traffic =
+            |n: &[i64]| Traffic { bytes: Some(n[0]), packets: Some(n[1]), dropped: Some(n[2]), errors: Some(n[3]) };
         let network = |(name, n): &(&'static str, [i64; 8])| Network {
             interface: (*name).into(),
             receive: traffic(&n[..4]),

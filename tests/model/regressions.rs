@@ -102,7 +102,8 @@ fn a_filter_by_a_label_that_was_not_read_before_waits_for_it() {
 
 #[test]
 fn kills_are_counted_once_the_start_of_the_run_is_known() {
-    let steps = [Pass(1500), Do(0, OutOfMemory { fatal: true }), Pass(20), Do(0, Start), Do(0, OutOfMemory { fatal: true })];
+    let steps =
+        [Pass(1500), Do(0, OutOfMemory { fatal: true }), Pass(20), Do(0, Start), Do(0, OutOfMemory { fatal: true })];
     check_with(Choice::default(), 1, &[Delay(3, Moment::Late)], &steps);
 }
 

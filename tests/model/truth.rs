@@ -214,11 +214,13 @@ fn list(choice: Choice) -> List {
 
 fn engine(q: &Question<'_>) -> Expectations {
     let mut out = list(q.choice);
-    out.put("dockpulse.engine.up", (G, "1"), &[], Worth::Int(i64::from(q.up)));
+    out.put("dockpulse.engine.up", (G, "{engine}"), &[], Worth::Int(i64::from(q.up)));
     if let Some(at) = q.last_list {
         out.put("dockpulse.probe.last_success", (G, "s"), &[], Worth::Double(at as f64 / 1e9));
     }
-    for state in ["created", "running", "paused", "restarting", "removing", "exited", "dead"].into_iter().filter(|_| q.up) {
+    for state in
+        ["created", "running", "paused", "restarting", "removing", "exited", "dead"].into_iter().filter(|_| q.up)
+    {
         let n = q.engine.containers.iter().filter(|c| c.state.as_str() == state).count();
         let worth = Worth::Int(i64::try_from(n).unwrap());
         out.put("dockpulse.engine.containers", (U, "{container}"), &[("container.status.state", state)], worth);
@@ -326,7 +328,12 @@ fn usage_series(n: &Numbers, out: &mut List) {
 
 // -- resources ----------------------------------------------------------------------------------------------------------
 
-fn check_resource(who: &str, series: &[&Series], wrong_in: impl Fn(&Resource) -> Option<String>, out: &mut Vec<String>) {
+fn check_resource(
+    who: &str,
+    series: &[&Series],
+    wrong_in: impl Fn(&Resource) -> Option<String>,
+    out: &mut Vec<String>,
+) {
     let mut seen: Vec<&Resource> = Vec::new();
     for s in series {
         if !seen.contains(&&*s.resource) {
@@ -339,7 +346,12 @@ fn check_resource(who: &str, series: &[&Series], wrong_in: impl Fn(&Resource) ->
     }
 }
 
-fn difference(resource: &Resource, expected: &[(&str, AttributeValue)], on_points: &[&str], may_lack: &str) -> Option<String> {
+fn difference(
+    resource: &Resource,
+    expected: &[(&str, AttributeValue)],
+    on_points: &[&str],
+    may_lack: &str,
+) -> Option<String> {
     let mut expected: BTreeMap<&str, &AttributeValue> = expected.iter().map(|(k, v)| (*k, v)).collect();
     let have: BTreeMap<&str, &AttributeValue> = resource.attributes().iter().map(|(k, v)| (&**k, v)).collect();
     if !have.contains_key(may_lack) {

@@ -99,6 +99,9 @@ enum Duty {
     Sampled(ContainerId),
 }
 
+/// Retractions that the collector refused together.
+type Refused = Vec<(Arc<Resource>, Point)>;
+
 struct World {
     engine: Engine,
     pipeline: Pipeline,
@@ -130,7 +133,7 @@ struct World {
     ever_refused: bool,
     last_list: Option<u64>,
     refuse: bool,
-    refused: Vec<(u64, Vec<(Arc<Resource>, Point)>)>,
+    refused: Vec<(u64, Refused)>,
     delivered: u64,
     finished: bool,
     ever_failed: bool,
@@ -257,7 +260,8 @@ impl World {
 
     fn note(&mut self, what: &str) {
         let dull = |word: &&str| what.starts_with(*word);
-        let dull = self.calm && ["ask", "answer, of", "commit", "ContainerFailed"].iter().any(dull) && !what.contains("[\"");
+        let dull =
+            self.calm && ["ask", "answer, of", "commit", "ContainerFailed"].iter().any(dull) && !what.contains("[\"");
         if self.trace && (!dull || what.contains("inspect")) {
             self.log.push(format!("{:10.3} ms  {what}", self.now as f64 / 1e6));
         }
@@ -336,8 +340,15 @@ impl World {
         let Some(events) = self.engine.change(place, change, self.now) else { return };
         let inspect_alone = !matches!(
             change,
-            Change::Rename(_) | Change::Relabel(_) | Change::Retag | Change::LinkGone(_) | Change::LinkBack(_)
-                | Change::LinkRenewed(_) | Change::DeviceGone | Change::DeviceBack | Change::Forgets
+            Change::Rename(_)
+                | Change::Relabel(_)
+                | Change::Retag
+                | Change::LinkGone(_)
+                | Change::LinkBack(_)
+                | Change::LinkRenewed(_)
+                | Change::DeviceGone
+                | Change::DeviceBack
+                | Change::Forgets
         );
         let heard = aloud && !self.engine.silent && self.watching.is_some();
         if inspect_alone && !heard {
@@ -465,9 +476,12 @@ impl World {
         if !self.good {
             return;
         }
-        let of_it = |s: &crate::collector::Series| s.live && !s.refused && s.container.as_deref() == Some(event.container.as_str());
+        let of_it = |s: &crate::collector::Series| {
+            s.live && !s.refused && s.container.as_deref() == Some(event.container.as_str())
+        };
         let ends = self.collector.series.iter().enumerate();
-        let ends = ends.filter(|(_, s)| of_it(s) && (all || !is_state(s.metric.name))).map(|(at, s)| (at, s.ends)).collect();
+        let ends =
+            ends.filter(|(_, s)| of_it(s) && (all || !is_state(s.metric.name))).map(|(at, s)| (at, s.ends)).collect();
         self.duties.push((self.now + REACTION + 1, self.now, Duty::Ended(ends)));
     }
 
@@ -548,8 +562,9 @@ impl World {
                 let answer = match container(&question.id) {
                     _ if engine.inspect_forbidden && !hangs => Err(failed(path, 403)),
                     None => Err(failed(path, 404)),
-                    Some(c) => common(c.inspect, path)
-                        .map_or_else(|| Ok(c.details(call.choice.attributes & 2 != 0)), Err),
+                    Some(c) => {
+                        common(c.inspect, path).map_or_else(|| Ok(c.details(call.choice.attributes & 2 != 0)), Err)
+                    }
                 };
                 Input::Inspected(question.clone(), answer)
             }
@@ -558,10 +573,8 @@ impl World {
                 let answer = match container(&question.id) {
                     None => Err(failed(path, 404)),
                     Some(c) if c.stats == Call::Empty && !hangs => Ok(Default::default()),
-                    Some(c) => common(c.stats, path).map_or_else(
-                        || c.numbers(wall, now).map(|n| n.sample()).ok_or(EngineError::NoData),
-                        Err,
-                    ),
+                    Some(c) => common(c.stats, path)
+                        .map_or_else(|| c.numbers(wall, now).map(|n| n.sample()).ok_or(EngineError::NoData), Err),
                 };
                 Input::Sampled(question.clone(), answer)
             }
@@ -607,7 +620,8 @@ impl World {
                 c.described = answer.as_ref().ok().map(|_| now);
                 c.samples = 0;
                 // An answer without what the settings ask for now does not count.
-                if answer.is_ok() && c.unseen.is_some_and(|at| at < computed || at == computed && call.moment == Moment::Late)
+                if answer.is_ok()
+                    && c.unseen.is_some_and(|at| at < computed || at == computed && call.moment == Moment::Late)
                 {
                     c.unseen = None;
                 }
@@ -644,7 +658,11 @@ impl World {
     fn expect_sample(&mut self, call: &Outstanding, id: ContainerId) {
         let Some(c) = self.engine.containers.iter().find(|c| c.id == id) else { return };
         let plain = c.touched < call.asked && c.is_running() && c.described.is_some_and(|at| at >= c.touched);
-        let simple = self.choice.concurrency == 0 && self.choice.max == 0 && truth::admits(self.choice, c) && self.good && self.changed_link < call.asked;
+        let simple = self.choice.concurrency == 0
+            && self.choice.max == 0
+            && truth::admits(self.choice, c)
+            && self.good
+            && self.changed_link < call.asked;
         // With many calls out, a further one about it may wait.
         let alone = self.calls.len() < 8 && !self.calls.iter().any(|c| is_about(&c.call, &id));
         let settled = self.choices.last().is_none_or(|(at, _)| *at + TIMEOUT < call.asked);
@@ -697,7 +715,7 @@ impl World {
         if self.calls.iter().any(|c| is_same(&c.call, &call)) {
             self.wrong(format!("{} is outstanding twice", asked(&call)));
         }
-        if call == Asked::Connect
+        if matches!(call, Asked::Connect | Asked::List)
             && let Some((earliest, _)) = self.retry.take()
             && self.now < earliest
         {
@@ -748,7 +766,10 @@ impl World {
         if self.trace {
             let (points, ends) = (commit.batch.points(), commit.batch.retractions());
             let ended: Vec<_> = told.ended.iter().map(|(c, r)| format!("{} {r}", &c[..12])).collect();
-            self.note(&format!("commit: {points} points, {ends} ends {ended:?}{}", if refuse { ", refused" } else { "" }));
+            self.note(&format!(
+                "commit: {points} points, {ends} ends {ended:?}{}",
+                if refuse { ", refused" } else { "" }
+            ));
         }
         if refuse {
             (self.refuse, self.ever_refused) = (false, true);
@@ -775,13 +796,20 @@ impl World {
             Reason::Stopped => c.ever_stopped,
             Reason::SampleFailed => c.ever_failed || c.ever_stopped,
             Reason::EngineDown => self.ever_failed,
-            Reason::IdentityChanged => c.may_change_identity || c.inspect_failed || self.blind || !self.choices.is_empty() || self.ever_anonymous,
+            Reason::IdentityChanged => {
+                c.may_change_identity
+                    || c.inspect_failed
+                    || self.blind
+                    || !self.choices.is_empty()
+                    || self.ever_anonymous
+            }
             Reason::Unwatched => {
-                let before = self.choices.iter().filter(|(until, _)| *until + DELAY >= self.now).map(|(_, choice)| *choice);
+                let before =
+                    self.choices.iter().filter(|(until, _)| *until + DELAY >= self.now).map(|(_, choice)| *choice);
                 let mut choices = before.chain([self.choice]);
                 lately(c.touched) || choices.any(|choice| choice.max > 0 || !truth::admits(choice, c))
             }
-            Reason::SeriesEnded => true,
+            Reason::SeriesEnded | Reason::StateChanged => true,
             Reason::Shutdown => self.finished,
         }
     }
@@ -885,7 +913,9 @@ fn brief(input: &Input) -> String {
             format!("list {:?}", each.collect::<Vec<_>>())
         }
         Input::Listed(a) => format!("list {}", of(a)),
-        Input::Inspected(q, Ok(d)) => format!("inspect {}: {:?} started {:?} restarts {:?}", q.id, d.state, d.started_at, d.restart_count),
+        Input::Inspected(q, Ok(d)) => {
+            format!("inspect {}: {:?} started {:?} restarts {:?}", q.id, d.state, d.started_at, d.restart_count)
+        }
         Input::Inspected(q, a) => format!("inspect {}: {}", q.id, of(a)),
         Input::Sampled(q, a) => format!("stats {}: {}", q.id, of(a)),
         Input::EventsOpened(a) => format!("events {}", of(a)),

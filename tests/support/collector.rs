@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, Weak};
 use std::time::Duration;
 
 use bytes::{BufMut, Bytes, BytesMut};
-use futures_util::stream;
+use futures_util::stream::{self, BoxStream, StreamExt};
 use http::{HeaderMap, HeaderValue, Request, Response};
 use http_body_util::{BodyExt, StreamBody};
 use hyper::body::{Frame, Incoming};
@@ -38,8 +38,12 @@ pub(crate) enum Answer {
     Cut,
     /// Never answers.
     Hang,
-    /// Takes it and answers with so many bytes.
+    /// Takes it, and says otherwise after the message of success.
+    GrpcLate(i32),
+    /// Takes it and answers with so many bytes, and the end never comes.
     Flood(usize),
+    /// Takes it and sends one answer after the other without end.
+    GrpcEndless,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -89,7 +93,7 @@ struct State {
     drop_all: Notify,
 }
 
-type Body = StreamBody<stream::Iter<std::vec::IntoIter<Result<Frame<Bytes>, Infallible>>>>;
+type Body = StreamBody<BoxStream<'static, Result<Frame<Bytes>, Infallible>>>;
 
 impl Collector {
     pub(crate) async fn start() -> Self {
@@ -204,11 +208,17 @@ async fn serve(
         }
         Answer::Hang => std::future::pending().await,
         Answer::Http(status, headers, body) => Ok(plain(status, headers, body)),
+        Answer::Flood(bytes) if is_grpc => Ok(unended(grpc(Answer::Flood(bytes)))),
+        Answer::GrpcEndless => {
+            let messages = Bytes::from_static(&[0; 5 << 10]);
+            let body = stream::repeat_with(move || Ok(Frame::data(messages.clone())));
+            Ok(grpc(Answer::Accept).map(|_| StreamBody::new(body.boxed())))
+        }
         answer if is_grpc => Ok(grpc(answer)),
         Answer::Accept => Ok(plain(200, protobuf(), response(0, ""))),
         Answer::Partial(rejected, message) => Ok(plain(200, protobuf(), response(rejected, message))),
-        Answer::Flood(bytes) => Ok(plain(200, protobuf(), vec![0; bytes])),
-        answer @ (Answer::Grpc(..) | Answer::GrpcDetails(..)) => panic!("{answer:?} over HTTP"),
+        Answer::Flood(bytes) => Ok(unended(plain(200, protobuf(), vec![0; bytes]))),
+        answer => panic!("{answer:?} over HTTP"),
     }
 }
 
@@ -240,7 +250,7 @@ fn plain(status: u16, headers: Vec<(&'static str, String)>, body: Vec<u8>) -> Re
 fn grpc(answer: Answer) -> Response<Body> {
     let (mut headers, mut trailers, mut data) = (HeaderMap::new(), HeaderMap::new(), None);
     headers.insert("content-type", HeaderValue::from_static("application/grpc"));
-    match answer {
+    match answer.clone() {
         Answer::Partial(rejected, message) => data = Some(response(rejected, message)),
         Answer::Flood(bytes) => data = Some(vec![0; bytes]),
         Answer::Grpc(code, message) => {
@@ -255,13 +265,17 @@ fn grpc(answer: Answer) -> Response<Body> {
         _ => data = Some(response(0, "")),
     }
     let mut out = Vec::new();
+    let mut status = 0;
+    if let Answer::GrpcLate(code) = answer {
+        status = code;
+    }
     if let Some(message) = data {
         let mut frame = BytesMut::new();
         frame.put_u8(0);
         frame.put_u32(u32::try_from(message.len()).expect("a short answer"));
         frame.put_slice(&message);
         out.push(Frame::data(frame.freeze()));
-        trailers.insert("grpc-status", 0.into());
+        trailers.insert("grpc-status", status.into());
     }
     if !trailers.is_empty() {
         out.push(Frame::trailers(trailers));
@@ -272,5 +286,9 @@ fn grpc(answer: Answer) -> Response<Body> {
 }
 
 fn frames(frames: Vec<Frame<Bytes>>) -> Body {
-    StreamBody::new(stream::iter(frames.into_iter().map(Ok).collect::<Vec<_>>()))
+    StreamBody::new(stream::iter(frames.into_iter().map(Ok)).boxed())
+}
+
+fn unended(response: Response<Body>) -> Response<Body> {
+    response.map(|body| StreamBody::new(body.chain(stream::pending()).boxed()))
 }

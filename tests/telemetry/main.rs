@@ -5,6 +5,7 @@ mod receiver;
 
 use std::net::SocketAddr;
 use std::process::Command;
+use std::task::{Context, Poll};
 use std::time::Duration;
 
 use dockpulse::model::batch::Reason;
@@ -12,9 +13,11 @@ use dockpulse::model::container::ContainerId;
 use dockpulse::model::engine::EngineError;
 use dockpulse::model::time::{Clock, Monotonic, Now, UnixNanos};
 use dockpulse::telemetry::event::{DropReason, EngineCall, Failure, Named};
+use dockpulse::telemetry::log::{self, Format, Level};
 use dockpulse::telemetry::{
     Event, ExportSpan, Identity, Outcome, Phase, ProbeFailure, ProbeReport, Protocol, Setup, Target, Telemetry,
 };
+use futures_util::future::BoxFuture;
 use http::{HeaderMap, HeaderValue};
 use hyper_util::client::legacy::connect::HttpConnector;
 use opentelemetry_proto::tonic::common::v1::any_value::Value;
@@ -37,6 +40,7 @@ fn setup(address: SocketAddr, protocol: Protocol) -> Setup {
     Setup {
         metrics: true,
         traces: true,
+        logs: None,
         target: Target { protocol, endpoint, headers, timeout: Duration::from_secs(5), gzip: false },
         identity: Identity { instance_id: "agent-1".into(), host_name: Some("host-1".into()), ..Identity::default() },
         metric_interval: Some(Duration::from_millis(50)),
@@ -161,6 +165,40 @@ async fn spans_and_metrics_arrive_over_http() {
     everything_arrives(receiver, setup).await;
 }
 
+/// Stands for a connector with TLS: it has to be asked for `https`, and connects to the receiver.
+#[derive(Clone)]
+struct Secure(HttpConnector);
+
+impl tower_service::Service<http::Uri> for Secure {
+    type Response = <HttpConnector as tower_service::Service<http::Uri>>::Response;
+    type Error = Box<dyn std::error::Error + Send + Sync>;
+    type Future = BoxFuture<'static, Result<Self::Response, Self::Error>>;
+
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Self::Error>> {
+        self.0.poll_ready(cx).map_err(Into::into)
+    }
+
+    fn call(&mut self, uri: http::Uri) -> Self::Future {
+        assert_eq!(uri.scheme_str(), Some("https"));
+        let plain = uri.to_string().replace("https:", "http:").parse().expect("an address");
+        let dialled = self.0.call(plain);
+        Box::pin(async move { dialled.await.map_err(Into::into) })
+    }
+}
+
+#[tokio::test]
+async fn tls_is_left_to_the_connector() {
+    for protocol in [Protocol::Grpc, Protocol::Http] {
+        let receiver = if protocol == Protocol::Grpc { Receiver::grpc().await } else { Receiver::http().await };
+        let mut setup = setup(receiver.address, protocol);
+        setup.target.endpoint = format!("https://{}", receiver.address).parse().expect("an address");
+        let telemetry = Telemetry::silent();
+        telemetry.send_to(&setup, Secure(HttpConnector::new())).expect("it starts");
+        telemetry.record_probe(&probe());
+        receiver.wait_for("the spans", |r| r.span_names().contains("probe")).await;
+    }
+}
+
 #[tokio::test]
 async fn requests_can_be_compressed() {
     for protocol in [Protocol::Grpc, Protocol::Http] {
@@ -192,6 +230,8 @@ async fn a_probe_is_one_trace_with_the_times_at_which_things_happened() {
         let times = (child.start_time_unix_nano, child.end_time_unix_nano);
         assert_eq!(times, (START + from * 1_000_000, START + to * 1_000_000), "{name}");
     }
+    let status = |name| span(&spans, name).status.as_ref().map_or("", |s| s.message.as_str());
+    assert_eq!((status("sample"), status("probe")), ("1 of 3 containers failed", ""));
     let [event] = &span(&spans, "sample").events[..] else { panic!("one failure") };
     assert_eq!(event.name, "failure");
     assert_eq!(attribute(&event.attributes, "container.name"), text("web").value.as_ref());
@@ -354,7 +394,7 @@ async fn a_dead_collector_and_its_recovery_are_events() {
         telemetry.record_probe(&probe());
         receiver.wait_for("failures", |_| events("own_telemetry_failed") >= 2).await;
         receiver.answer_with(200);
-        receiver.wait_for("recovery", |_| events("own_telemetry_recovered") >= 2).await;
+        receiver.wait_for("recovery", |_| events("own_telemetry_recovered") >= 1).await;
         telemetry.shutdown(Duration::from_secs(5)).await;
     }
 }
@@ -373,7 +413,7 @@ async fn the_environment_sets_the_intervals_and_nothing_else() {
         .env("OTEL_EXPORTER_OTLP_COMPRESSION", "zstd")
         .env("OTEL_EXPORTER_OTLP_ENDPOINT", "http://127.0.0.1:1")
         .env("OTEL_SERVICE_NAME", "other")
-        .env("OTEL_RESOURCE_ATTRIBUTES", "service.instance.id=other")
+        .env("OTEL_RESOURCE_ATTRIBUTES", "service.instance.id=other,only.there=1")
         .spawn()
         .expect("it starts");
     receiver.wait_for("spans", |r| r.span_names().contains("probe")).await;
@@ -387,6 +427,7 @@ async fn the_environment_sets_the_intervals_and_nothing_else() {
     for resource in receiver.resources() {
         assert_eq!(attribute(&resource.attributes, "service.name"), text("dockpulse").value.as_ref());
         assert_eq!(attribute(&resource.attributes, "service.instance.id"), text("agent-1").value.as_ref());
+        assert_eq!(attribute(&resource.attributes, "only.there"), None);
     }
 }
 
@@ -400,4 +441,52 @@ async fn sends_one_probe_by_the_environment() {
     telemetry.send_to(&setup, HttpConnector::new()).expect("it starts");
     telemetry.record_probe(&probe());
     tokio::time::sleep(Duration::from_secs(20)).await;
+}
+#[tokio::test]
+async fn a_trace_has_bounds_however_much_fails() {
+    let receiver = Receiver::grpc().await;
+    let telemetry = Telemetry::silent();
+    telemetry.send_to(&setup(receiver.address, Protocol::Grpc), HttpConnector::new()).expect("it starts");
+    let failure =
+        ProbeFailure { container: "é".repeat(5000).into(), failure: Failure::Decode, text: "é".repeat(5000).into() };
+    telemetry.record_probe(&ProbeReport { failures: vec![failure; 1000], ..probe() });
+    receiver.wait_for("the spans", |r| r.spans().len() == 5).await;
+    let spans = receiver.spans();
+    let events = &span(&spans, "sample").events;
+    assert_eq!(events.len(), ProbeReport::MOST_FAILURES);
+    let length = |value: &Value| if let Value::StringValue(text) = value { text.len() } else { 0 };
+    let lengths =
+        events.iter().flat_map(|e| &e.attributes).filter_map(|kv| kv.value.as_ref()?.value.as_ref()).map(length);
+    assert_eq!(lengths.max(), Some(512));
+}
+
+#[tokio::test]
+async fn the_log_can_be_sent_too() {
+    for protocol in [Protocol::Grpc, Protocol::Http] {
+        let receiver = if protocol == Protocol::Grpc { Receiver::grpc().await } else { Receiver::http().await };
+        let clock = Clock::start();
+        let (log, subscriber) =
+            log::with_writer(Level::INFO, Format::Text, false, clock, std::io::sink()).expect("it starts");
+        let _here = tracing::subscriber::set_default(subscriber);
+        let telemetry = Telemetry::silent();
+        let setup = Setup { metrics: false, traces: false, logs: Some(log), ..setup(receiver.address, protocol) };
+        telemetry.record(&Event::SecondSignal);
+        telemetry.send_to(&setup, HttpConnector::new()).expect("it starts");
+        let (id, engine) = (ContainerId::try_new(&"ab".repeat(32)).expect("an id"), "local".into());
+        let error = EngineError::Timeout { path: "/containers/{id}/stats", after: Duration::from_secs(10) };
+        let container = Named { name: "web\x1b[2J".into(), id };
+        telemetry.record(&Event::ContainerFailed { engine, container, failure: Failure::Timeout, error });
+        telemetry.shutdown(Duration::from_secs(5)).await;
+        telemetry.record(&Event::Stopped { unsent: 0 });
+        let records = receiver.records();
+        let [record] = &records[..] else { panic!("one record, not what came before and after: {records:?}") };
+        assert_eq!((record.severity_number, &*record.severity_text), (13, "WARN"));
+        let Some(Value::StringValue(body)) = record.body.as_ref().and_then(|b| b.value.as_ref()) else {
+            panic!("words")
+        };
+        assert!(body.starts_with("engine local: container web\\u{1b}[2J (abababababab): "), "{body}");
+        assert_eq!(attribute(&record.attributes, "dockpulse.engine.name"), text("local").value.as_ref());
+        assert_eq!(attribute(&record.attributes, "container.id"), text(&"ab".repeat(32)).value.as_ref());
+        assert!(record.time_unix_nano > START - 400 * 86_400 * 1_000_000_000);
+    }
 }

@@ -11,12 +11,15 @@ use http::{HeaderMap, Request, Response, StatusCode};
 use http_body_util::{BodyExt, Full};
 use hyper::body::Incoming;
 use hyper_util::rt::TokioIo;
+use opentelemetry_proto::tonic::collector::logs::v1::logs_service_server::{LogsService, LogsServiceServer};
+use opentelemetry_proto::tonic::collector::logs::v1::{ExportLogsServiceRequest, ExportLogsServiceResponse};
 use opentelemetry_proto::tonic::collector::metrics::v1::metrics_service_server::{
     MetricsService, MetricsServiceServer,
 };
 use opentelemetry_proto::tonic::collector::metrics::v1::{ExportMetricsServiceRequest, ExportMetricsServiceResponse};
 use opentelemetry_proto::tonic::collector::trace::v1::trace_service_server::{TraceService, TraceServiceServer};
 use opentelemetry_proto::tonic::collector::trace::v1::{ExportTraceServiceRequest, ExportTraceServiceResponse};
+use opentelemetry_proto::tonic::logs::v1::LogRecord;
 use opentelemetry_proto::tonic::metrics::v1::Metric;
 use opentelemetry_proto::tonic::resource::v1::Resource;
 use opentelemetry_proto::tonic::trace::v1::Span;
@@ -36,6 +39,7 @@ pub(crate) struct Receiver {
 struct State {
     metrics: Vec<ExportMetricsServiceRequest>,
     traces: Vec<ExportTraceServiceRequest>,
+    logs: Vec<ExportLogsServiceRequest>,
     headers: Vec<HeaderMap>,
     answer: u16,
 }
@@ -45,7 +49,8 @@ impl Receiver {
         let (listener, receiver) = Self::listen().await;
         let metrics = MetricsServiceServer::new(receiver.clone()).accept_compressed(CompressionEncoding::Gzip);
         let traces = TraceServiceServer::new(receiver.clone()).accept_compressed(CompressionEncoding::Gzip);
-        let server = tonic::transport::Server::builder().add_service(metrics).add_service(traces);
+        let logs = LogsServiceServer::new(receiver.clone()).accept_compressed(CompressionEncoding::Gzip);
+        let server = tonic::transport::Server::builder().add_service(metrics).add_service(traces).add_service(logs);
         spawn(async move {
             server.serve_with_incoming(TcpListenerStream::new(listener)).await.expect("the server runs");
         });
@@ -92,6 +97,7 @@ impl Receiver {
             match parts.uri.path() {
                 "/v1/metrics" => state.metrics.push(ExportMetricsServiceRequest::decode(&body[..]).expect("metrics")),
                 "/v1/traces" => state.traces.push(ExportTraceServiceRequest::decode(&body[..]).expect("traces")),
+                "/v1/logs" => state.logs.push(ExportLogsServiceRequest::decode(&body[..]).expect("logs")),
                 path => panic!("nobody asked for {path}"),
             }
         }
@@ -117,6 +123,12 @@ impl Receiver {
         let state = self.state.lock().expect("not poisoned");
         let of_resources = state.traces.iter().flat_map(|r| &r.resource_spans);
         of_resources.flat_map(|r| &r.scope_spans).flat_map(|s| &s.spans).cloned().collect()
+    }
+
+    pub(crate) fn records(&self) -> Vec<LogRecord> {
+        let state = self.state.lock().expect("not poisoned");
+        let of_resources = state.logs.iter().flat_map(|r| &r.resource_logs);
+        of_resources.flat_map(|r| &r.scope_logs).flat_map(|s| &s.log_records).cloned().collect()
     }
 
     pub(crate) fn span_names(&self) -> BTreeSet<String> {
@@ -175,6 +187,18 @@ impl TraceService for Receiver {
         self.take(request.metadata())?;
         self.state.lock().expect("not poisoned").traces.push(request.into_inner());
         Ok(tonic::Response::new(ExportTraceServiceResponse::default()))
+    }
+}
+
+#[tonic::async_trait]
+impl LogsService for Receiver {
+    async fn export(
+        &self,
+        request: tonic::Request<ExportLogsServiceRequest>,
+    ) -> Result<tonic::Response<ExportLogsServiceResponse>, tonic::Status> {
+        self.take(request.metadata())?;
+        self.state.lock().expect("not poisoned").logs.push(request.into_inner());
+        Ok(tonic::Response::new(ExportLogsServiceResponse::default()))
     }
 }
 

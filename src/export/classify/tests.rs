@@ -1,3 +1,5 @@
+//! Every answer of a collector and its verdict.
+
 use proptest::prelude::*;
 
 use super::*;

@@ -1,3 +1,5 @@
+//! What a delivery does next after each verdict.
+
 use std::sync::Arc;
 
 use tonic::Code;
@@ -24,7 +26,7 @@ struct Trip {
 
 impl Trip {
     fn of(batch: Batch, limit: usize) -> Self {
-        Self { batch, delivery: Delivery::new(RETRY, limit), now: Monotonic::default() }
+        Self { batch, delivery: Delivery::new(RETRY, limit, Position::default()), now: Monotonic::default() }
     }
 
     fn next(&mut self) -> Action {
@@ -125,7 +127,7 @@ fn what_is_refused_is_lost_and_its_retractions_are_owed_again() {
 #[test]
 fn a_batch_that_fails_for_too_long_is_given_up_with_all_that_is_left_of_it() {
     let mut trip = Trip::of(batch(3), 250);
-    trip.delivery = Delivery::new(Retry { give_up_after: Duration::from_secs(60), ..RETRY }, 250);
+    trip.delivery = Delivery::new(Retry { give_up_after: Duration::from_secs(60), ..RETRY }, 250, Position::default());
     trip.answer(acked());
     for pause in [1, 2, 4, 8, 16, 30] {
         assert!(matches!(trip.answer(failed()).1, Outcome::Retrying { .. }));
@@ -136,6 +138,17 @@ fn a_batch_that_fails_for_too_long_is_given_up_with_all_that_is_left_of_it() {
     let Outcome::Dropped { refused, cause: Failure::GivenUp { after, .. } } = outcome else { panic!("{outcome:?}") };
     assert_eq!((refused.len(), after.as_secs()), (2, 61));
     assert_eq!(trip.next(), Action::Done);
+}
+
+#[test]
+fn a_success_starts_the_time_anew_after_which_it_is_given_up() {
+    let mut trip = Trip::of(batch(2), 250);
+    trip.delivery = Delivery::new(Retry { give_up_after: Duration::from_secs(60), ..RETRY }, 250, Position::default());
+    trip.answer(failed());
+    trip.pass(59);
+    trip.answer(acked());
+    trip.pass(59);
+    assert!(matches!(trip.answer(failed()).1, Outcome::Retrying { .. }));
 }
 
 #[test]

@@ -1,3 +1,5 @@
+//! The encoder against the official message types.
+
 use std::sync::Arc;
 
 use bytes::BytesMut;

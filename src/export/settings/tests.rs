@@ -1,3 +1,5 @@
+//! Which export settings are taken, and what is said of the others.
+
 use super::*;
 
 fn at(endpoint: &str) -> Settings {

@@ -1,3 +1,5 @@
+//! Requests stay below the limit, and together they are the batch.
+
 use opentelemetry_proto::tonic::collector::metrics::v1::ExportMetricsServiceRequest;
 use opentelemetry_proto::tonic::metrics::v1::{NumberDataPoint, metric};
 use proptest::prelude::*;

@@ -1,3 +1,5 @@
+//! The outbox in memory: its order, its bound, and what it never drops.
+
 use std::collections::HashMap;
 
 use proptest::collection::vec;
@@ -179,7 +181,7 @@ impl Model {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(2000))]
+    #![proptest_config(ProptestConfig::with_cases(500))]
 
     #[test]
     fn gives_out_all_in_order_but_the_oldest_values_and_what_is_not_owed_without_them(
@@ -277,4 +279,29 @@ fn the_age_is_that_of_the_oldest_that_is_left() {
     assert_eq!(outbox.stats().oldest, Some(at(2)));
     outbox.acknowledge();
     assert_eq!(outbox.stats().left.batches, 1, "what was not given out cannot be acknowledged");
+}
+
+#[test]
+fn what_waits_is_folded_before_anything_is_dropped() {
+    let attributes = AttributeInterner::default().intern(&[]);
+    let point =
+        |n| Point { metric: &METRICS[1], attributes: attributes.clone(), start: UnixNanos(7), mark: Mark::Next(n) };
+    let resource = group(0, 1, Mark::Next(Value::Int(1))).resource;
+    let batch = |push: u64| {
+        let points = || (0..40).map(|n| point(Value::Int(n)));
+        let group = || Group { resource: resource.clone(), time: UnixNanos(push), points: points().collect() };
+        Batch { groups: (0..50).map(|_| group()).collect() }
+    };
+    let mut outbox = MemoryOutbox::new(3 * batch(0).memory());
+    for push in 0..8 {
+        assert_eq!(outbox.push(batch(push), Monotonic::default()), Pushed::default());
+        assert!(outbox.stats().bytes <= outbox.max_bytes);
+        // The batch that is on its way stays as it is.
+        assert_eq!(outbox.front().as_deref(), Some(&batch(0)));
+    }
+    for push in 0..8 {
+        assert_eq!(outbox.front().as_deref(), Some(&batch(push)));
+        outbox.acknowledge();
+    }
+    assert_eq!(outbox.stats(), Stats::default());
 }

@@ -1,9 +1,11 @@
+//! The shared handle: who waits, and who is woken.
+
 use std::time::Duration;
 
 use tokio::task::JoinSet;
 
 use super::*;
-use crate::model::batch::{Group, Mark, Point};
+use crate::model::batch::{Group, Mark, Point, Reason};
 use crate::model::series::{AttributeInterner, Kind, Metric, Resource, Value};
 use crate::model::time::UnixNanos;
 use crate::outbox::MemoryOutbox;
@@ -11,14 +13,23 @@ use crate::outbox::MemoryOutbox;
 static METRIC: Metric = Metric { name: "a", unit: "1", kind: Kind::Gauge };
 
 fn batch(number: i64) -> Batch {
+    marked("", Mark::Next(Value::Int(number)))
+}
+
+fn marked(id: &str, mark: Mark) -> Batch {
     let point = Point {
         metric: &METRIC,
         attributes: AttributeInterner::default().intern(&[]),
         start: UnixNanos::UNKNOWN,
-        mark: Mark::Next(Value::Int(number)),
+        mark,
     };
-    let resource = Arc::new(Resource::new(vec![], &[]));
+    let resource = Arc::new(Resource::new(vec![("id".into(), id.into())], &[]));
     Batch { groups: vec![Group { resource, time: UnixNanos(1), points: vec![point] }] }
+}
+
+/// Fails instead of waiting for ever.
+async fn soon<T>(what: impl Future<Output = T>) -> T {
+    tokio::time::timeout(Duration::from_secs(60), what).await.expect("it comes")
 }
 
 fn queue() -> Queue {
@@ -38,7 +49,7 @@ async fn taking_waits_for_a_push_and_gives_the_same_until_it_is_acknowledged() {
     for number in [1, 2] {
         let _ = queue.push(batch(number), Monotonic::default());
     }
-    assert_eq!(*taking.join_next().await.unwrap().unwrap(), batch(1));
+    assert_eq!(*soon(taking.join_next()).await.unwrap().unwrap(), batch(1));
     assert_eq!(*queue.next().await, batch(1));
     queue.acknowledge();
     assert_eq!(*queue.next().await, batch(2));
@@ -59,7 +70,26 @@ async fn it_is_drained_when_the_last_batch_is_acknowledged() {
     tokio::time::sleep(Duration::from_secs(1)).await;
     assert!(draining.try_join_next().is_none());
     queue.acknowledge();
-    draining.join_next().await.unwrap().unwrap();
+    soon(draining.join_next()).await.unwrap().unwrap();
+}
+
+#[tokio::test(start_paused = true)]
+async fn it_is_drained_when_all_that_is_left_turns_out_not_to_be_owed() {
+    let queue = Queue::new(MemoryOutbox::new(0));
+    let push = |id, mark| queue.push(marked(id, mark), Monotonic::default()).dropped_values;
+    assert_eq!(push("delivered", Mark::First(Value::Int(1))), 0);
+    queue.next().await;
+    assert_eq!(push("dropped", Mark::First(Value::Int(1))), 1);
+    queue.acknowledge();
+    assert_eq!(push("dropped", Mark::Retracted(Reason::Removed)), 0);
+    assert_eq!(queue.left(), Left { batches: 1, points: 1, retractions: 1 });
+    soon(async {
+        tokio::select! {
+            () = queue.drained() => {}
+            batch = queue.next() => panic!("{batch:?}"),
+        }
+    })
+    .await;
 }
 
 #[test]

@@ -7,17 +7,19 @@ use crate::model::time::{Monotonic, Now};
 use crate::sim::options::ContainerCount;
 use crate::sim::world::{World, WorldError};
 
-use super::{Caption, fleet};
+use super::Caption;
+use super::fleet::Fleet;
 
 #[derive(Debug)]
 pub(super) struct Churn {
+    fleet: Fleet,
     containers: ContainerCount,
     /// Between two changes; `None` if there are none.
     every: Option<Duration>,
     /// When the next one is; `None` before the first step.
     next: Option<Monotonic>,
     names: Vec<Text>,
-    next_number: u64,
+    next_number: usize,
     rng: fastrand::Rng,
 }
 
@@ -28,7 +30,15 @@ impl Churn {
     pub(super) fn new(containers: ContainerCount, per_second: f64) -> Self {
         let every = (per_second > 0.0).then(|| Duration::from_secs_f64(per_second.clamp(1e-6, 1e4).recip()));
         let rng = fastrand::Rng::with_seed(containers.get() as u64);
-        Self { containers, every, next: None, names: Vec::new(), next_number: containers.get() as u64, rng }
+        Self {
+            fleet: Fleet::new(),
+            containers,
+            every,
+            next: None,
+            names: Vec::new(),
+            next_number: containers.get(),
+            rng,
+        }
     }
 
     pub(super) fn next_at(&self) -> Option<Monotonic> {
@@ -42,7 +52,7 @@ impl Churn {
     pub(super) fn step(&mut self, world: &mut World, now: Now) -> Vec<Caption> {
         let mut captions = Vec::new();
         let Some(mut next) = self.next else {
-            self.names = fleet::populate(world, self.containers);
+            self.names = self.fleet.populate(world, self.containers);
             self.next = Some(now.mono + self.every.unwrap_or_default());
             return captions;
         };
@@ -79,7 +89,7 @@ impl Churn {
     }
 
     fn run(&mut self, world: &mut World) -> Result<Text, WorldError> {
-        let spec = fleet::spec(self.next_number);
+        let spec = self.fleet.spec(self.next_number);
         self.next_number += 1;
         let name = spec.name.clone();
         world.run(spec)?;

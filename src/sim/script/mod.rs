@@ -60,7 +60,7 @@ impl Scenario {
             Kind::Empty => Vec::new(),
             Kind::Steady(containers) => {
                 if let Some(containers) = containers.take() {
-                    fleet::populate(world, containers);
+                    fleet::Fleet::new().populate(world, containers);
                 }
                 Vec::new()
             }

@@ -126,6 +126,8 @@ pub enum Signal {
     Metrics,
     /// Its traces.
     Traces,
+    /// Its logs.
+    Logs,
 }
 
 impl Signal {
@@ -134,6 +136,7 @@ impl Signal {
         match self {
             Self::Metrics => "metrics",
             Self::Traces => "traces",
+            Self::Logs => "logs",
         }
     }
 }
@@ -145,8 +148,8 @@ impl Signal {
 pub enum Event {
     /// The agent runs. `detail` says in a few words with what: engines, interval, collector.
     Started { version: &'static str, detail: String },
-    /// An engine answered for the first time, or is another one than before. `events`: whether its events are read.
-    EngineConnected { engine: Text, endpoint: Text, info: EngineInfo, events: bool },
+    /// An engine answered for the first time, or is another one than before.
+    EngineConnected { engine: Text, endpoint: Text, info: EngineInfo },
     /// An engine failed as a whole, and will be tried again in `retry_in`.
     EngineFailed { engine: Text, call: EngineCall, error: EngineError, retry_in: Duration },
     /// A failed engine answers again, `after` it had failed for so long.

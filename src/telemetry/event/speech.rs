@@ -74,8 +74,8 @@ impl Event {
             Self::ServiceOff { .. } | Self::SecondSignal => Speech::Always(Level::WARN),
             Self::SettingsRejected { .. } | Self::StoreDamaged { .. } => Speech::Always(Level::ERROR),
             Self::Stopped { unsent } => Speech::Always(if *unsent == 0 { Level::INFO } else { Level::WARN }),
-            Self::EngineConnected { engine, endpoint, info, events } => {
-                let what = fingerprint(&format!("{endpoint} {info:?} {events}"));
+            Self::EngineConnected { engine, endpoint, info } => {
+                let what = fingerprint(&format!("{endpoint} {info:?}"));
                 Speech::Once(Level::INFO, Subject::Identity(engine.clone()), what)
             }
             // The end of one container is daily business; that of all of an engine's is not.

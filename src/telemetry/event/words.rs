@@ -42,8 +42,8 @@ impl fmt::Display for Event {
 impl Event {
     fn say_engine(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::EngineConnected { endpoint, info, events, .. } => {
-                write!(f, "connected to {} ({}), {}", Shown(endpoint), Described(info), with_events(*events))
+            Self::EngineConnected { endpoint, info, .. } => {
+                write!(f, "connected to {} ({})", Shown(endpoint), Described(info))
             }
             Self::EngineFailed { call, error, retry_in, .. } => {
                 write!(f, "{}{}; trying again in {}", before(*call, error), Failed(error), Took(*retry_in))
@@ -151,7 +151,7 @@ impl Event {
                 write!(f, "new settings rejected, the old ones stay: {}", Listed(errors, "; "))
             }
             Self::ShuttingDown { within } => write!(f, "shutting down within {}", Took(*within)),
-            Self::Stopped { unsent: 0 } => f.write_str("stopped; everything was delivered"),
+            Self::Stopped { unsent: 0 } => f.write_str("stopped; nothing is left to send"),
             Self::Stopped { unsent } => write!(f, "stopped; {unsent} points were not delivered"),
             Self::SecondSignal => f.write_str("asked a second time: ending at once"),
             _ => Ok(()),
@@ -226,10 +226,6 @@ fn before(call: EngineCall, error: &EngineError) -> &'static str {
     }
 }
 
-fn with_events(events: bool) -> &'static str {
-    if events { "with its events" } else { "without events: changes are seen at the next probe" }
-}
-
 fn without(feature: Feature) -> &'static str {
     match feature {
         Feature::Info => "the host's name and architecture are not known",
@@ -294,8 +290,8 @@ mod tests {
             ..EngineInfo::default()
         };
         check(
-            &Event::EngineConnected { engine: engine(), endpoint: endpoint.clone(), info, events: true },
-            r"engine local: connected to unix:///var/run/docker.sock (docker 28.0.1, API 1.52, host h\u{1b}1, amd64), with its events",
+            &Event::EngineConnected { engine: engine(), endpoint: endpoint.clone(), info },
+            r"engine local: connected to unix:///var/run/docker.sock (docker 28.0.1, API 1.52, host h\u{1b}1, amd64)",
         );
         let (cause, mend) = ("permission denied".into(), "add the user to the group docker");
         let error = EngineError::Connect { endpoint, cause, mend };
@@ -382,7 +378,7 @@ mod tests {
             &Event::SettingsReloaded { changed: vec!["interval".into(), "log.level".into()] },
             "settings reloaded: changed interval, log.level",
         );
-        check(&Event::Stopped { unsent: 0 }, "stopped; everything was delivered");
+        check(&Event::Stopped { unsent: 0 }, "stopped; nothing is left to send");
         check(&Event::Stopped { unsent: 7 }, "stopped; 7 points were not delivered");
         check(
             &Event::ServiceOff { what: "the status page", address: "127.0.0.1:9797".into(), cause: "in use".into() },

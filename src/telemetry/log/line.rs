@@ -12,12 +12,13 @@ use crate::telemetry::escape;
 
 use super::Format;
 use super::queue::Queue;
+use super::tap::{Record, Tap};
 
 /// The most characters of one value.
 const MOST_VALUE: usize = 4096;
 /// The most fields of one line; ours have five.
 const MOST_FIELDS: usize = 16;
-/// What the words of an event name already; only JSON shows these fields.
+/// What the words of an [`crate::telemetry::Event`] name already; only JSON shows these fields of it.
 const IN_THE_WORDS: [&str; 4] = ["event", "engine", "container", "container_id"];
 /// Keys that a line of JSON has in any case.
 const RESERVED: [&str; 3] = ["time", "level", "message"];
@@ -35,12 +36,12 @@ impl Lines {
         Self { format, ansi, clock }
     }
 
-    pub(super) fn into_layer(self, queue: Arc<Queue>) -> LineLayer {
-        LineLayer { lines: self, queue }
+    pub(super) fn into_layer(self, queue: Arc<Queue>, tap: Arc<Tap>) -> LineLayer {
+        LineLayer { lines: self, queue, tap }
     }
 
-    fn line(&self, level: Level, found: &Found) -> String {
-        let time = time(self.clock.now().wall);
+    fn line(&self, at: UnixNanos, level: Level, found: &Found) -> String {
+        let time = time(at);
         let line = match self.format {
             Format::Text => text(&time, level, self.ansi, found),
             Format::Json => json(&time, level, found),
@@ -55,18 +56,22 @@ impl Lines {
 pub(super) struct LineLayer {
     lines: Lines,
     queue: Arc<Queue>,
+    tap: Arc<Tap>,
 }
 
 impl<S: Subscriber> Layer<S> for LineLayer {
     fn on_event(&self, event: &Event<'_>, _: Context<'_, S>) {
+        let at = self.lines.clock.now().wall;
         let lost = self.queue.take_lost();
         if lost > 0 {
             let message = format!("{lost} lines of the log were lost: stderr is not read fast enough");
-            self.queue.push(self.lines.line(Level::WARN, &Found { message, fields: Vec::new() }));
+            self.queue.push(self.lines.line(at, Level::WARN, &Found { message, ..Found::default() }));
         }
         let mut found = Found::default();
         event.record(&mut found);
-        self.queue.push(self.lines.line(*event.metadata().level(), &found));
+        let level = *event.metadata().level();
+        self.queue.push(self.lines.line(at, level, &found));
+        self.tap.tell(&Record { at, level, message: &found.message, fields: &found.fields });
     }
 }
 
@@ -80,55 +85,57 @@ impl Drop for LineLayer {
 #[derive(Debug, Default)]
 struct Found {
     message: String,
-    fields: Vec<(&'static str, Value)>,
-}
-
-#[derive(Debug)]
-enum Value {
-    Text(String),
-    /// A number or a boolean, which JSON shows without quotes.
-    Bare(String),
+    fields: Vec<(&'static str, String)>,
+    /// Which fields are numbers or booleans, that JSON shows without quotes; by index.
+    bare: Vec<usize>,
 }
 
 impl Found {
-    fn add(&mut self, field: &Field, value: Value) {
-        match (field.name(), value) {
-            ("message", Value::Text(text) | Value::Bare(text)) => self.message = text,
-            (name, value) if self.fields.len() < MOST_FIELDS => self.fields.push((name, value)),
+    fn add(&mut self, field: &Field, value: String) {
+        match field.name() {
+            "message" => self.message = value,
+            name if self.fields.len() < MOST_FIELDS => self.fields.push((name, value)),
             _ => {}
+        }
+    }
+
+    fn add_bare(&mut self, field: &Field, value: String) {
+        let index = self.fields.len();
+        self.add(field, value);
+        if self.fields.len() > index {
+            self.bare.push(index);
         }
     }
 }
 
 impl Visit for Found {
     fn record_debug(&mut self, field: &Field, value: &dyn fmt::Debug) {
-        self.add(field, Value::Text(escaped(format_args!("{value:?}"))));
+        self.add(field, escaped(format_args!("{value:?}")));
     }
 
     fn record_str(&mut self, field: &Field, value: &str) {
-        self.add(field, Value::Text(escaped(format_args!("{value}"))));
+        self.add(field, escaped(format_args!("{value}")));
     }
 
     fn record_error(&mut self, field: &Field, value: &(dyn std::error::Error + 'static)) {
-        self.add(field, Value::Text(escaped(format_args!("{value}"))));
+        self.add(field, escaped(format_args!("{value}")));
     }
 
     fn record_i64(&mut self, field: &Field, value: i64) {
-        self.add(field, Value::Bare(value.to_string()));
+        self.add_bare(field, value.to_string());
     }
 
     fn record_u64(&mut self, field: &Field, value: u64) {
-        self.add(field, Value::Bare(value.to_string()));
+        self.add_bare(field, value.to_string());
     }
 
     fn record_bool(&mut self, field: &Field, value: bool) {
-        self.add(field, Value::Bare(value.to_string()));
+        self.add_bare(field, value.to_string());
     }
 
     fn record_f64(&mut self, field: &Field, value: f64) {
-        let bare = value.is_finite();
         let text = value.to_string();
-        self.add(field, if bare { Value::Bare(text) } else { Value::Text(text) });
+        if value.is_finite() { self.add_bare(field, text) } else { self.add(field, text) }
     }
 }
 
@@ -177,12 +184,12 @@ fn text(time: &str, level: Level, ansi: bool, found: &Found) -> Result<String, f
     } else {
         write!(line, "{time} {level:>5} {}", found.message)?;
     }
-    for (name, value) in found.fields.iter().filter(|(name, _)| !IN_THE_WORDS.contains(name)) {
-        match value {
-            Value::Text(value) if value.contains([' ', '"', '=']) || value.is_empty() => {
-                write!(line, " {name}=\"{}\"", value.replace('"', "\\\""))?;
-            }
-            Value::Text(value) | Value::Bare(value) => write!(line, " {name}={value}")?,
+    let is_event = found.fields.iter().any(|(name, _)| *name == "event");
+    for (name, value) in found.fields.iter().filter(|(name, _)| !(is_event && IN_THE_WORDS.contains(name))) {
+        if value.contains([' ', '"', '=']) || value.is_empty() {
+            write!(line, " {name}=\"{}\"", value.replace('"', "\\\""))?;
+        } else {
+            write!(line, " {name}={value}")?;
         }
     }
     line.push('\n');
@@ -193,11 +200,13 @@ fn json(time: &str, level: Level, found: &Found) -> Result<String, fmt::Error> {
     let mut line = String::with_capacity(128 + found.message.len());
     let quoted = |text: &str| serde_json::Value::from(text);
     write!(line, "{{\"time\":\"{time}\",\"level\":\"{level}\",\"message\":{}", quoted(&found.message))?;
-    for (name, value) in &found.fields {
+    for (i, (name, value)) in found.fields.iter().enumerate() {
         let after = if RESERVED.contains(name) { "_" } else { "" };
-        match value {
-            Value::Text(value) => write!(line, ",{}:{}", quoted(&format!("{name}{after}")), quoted(value))?,
-            Value::Bare(value) => write!(line, ",{}:{value}", quoted(&format!("{name}{after}")))?,
+        let name = quoted(&format!("{name}{after}"));
+        if found.bare.contains(&i) {
+            write!(line, ",{name}:{value}")?;
+        } else {
+            write!(line, ",{name}:{}", quoted(value))?;
         }
     }
     line.push_str("}\n");

@@ -5,6 +5,7 @@
 
 mod line;
 mod queue;
+pub(in crate::telemetry) mod tap;
 
 use std::io::Write;
 use std::sync::Arc;
@@ -22,6 +23,7 @@ use crate::model::time::Clock;
 
 use self::line::Lines;
 use self::queue::Queue;
+use self::tap::Tap;
 
 /// How a line looks.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -38,6 +40,7 @@ pub enum Format {
 pub struct Log {
     level: reload::Handle<Targets, Registry>,
     queue: Arc<Queue>,
+    tap: Arc<Tap>,
 }
 
 /// Why there is no log.
@@ -53,7 +56,7 @@ pub enum LogError {
 
 /// Starts the process' log on stderr. `ansi`: with colours.
 pub fn init(level: Level, format: Format, ansi: bool, clock: Clock) -> Result<Log, LogError> {
-    let (log, subscriber) = build(level, Lines::new(format, ansi, clock), std::io::stderr())?;
+    let (log, subscriber) = with_writer(level, format, ansi, clock, std::io::stderr())?;
     tracing::subscriber::set_global_default(subscriber).map_err(|_| LogError::Twice)?;
     Ok(log)
 }
@@ -70,18 +73,26 @@ impl Log {
     pub fn flush(&self, within: Duration) {
         self.queue.flush(within);
     }
+
+    pub(super) fn tap(&self) -> &Tap {
+        &self.tap
+    }
 }
 
-fn build(
+/// The same for any writer; whoever calls it installs the subscriber.
+pub fn with_writer(
     level: Level,
-    lines: Lines,
+    format: Format,
+    ansi: bool,
+    clock: Clock,
     out: impl Write + Send + 'static,
 ) -> Result<(Log, impl Subscriber + Send + Sync), LogError> {
-    let queue = Arc::new(Queue::default());
+    let lines = Lines::new(format, ansi, clock);
+    let (queue, tap) = (Arc::new(Queue::default()), Arc::new(Tap::default()));
     queue::start(queue.clone(), out).map_err(LogError::NoThread)?;
     let (filter, level) = reload::Layer::new(filter(level));
-    let subscriber = tracing_subscriber::registry().with(filter).with(lines.into_layer(queue.clone()));
-    Ok((Log { level, queue }, subscriber))
+    let subscriber = tracing_subscriber::registry().with(filter).with(lines.into_layer(queue.clone(), tap.clone()));
+    Ok((Log { level, queue, tap }, subscriber))
 }
 
 fn filter(level: Level) -> Targets {
@@ -125,8 +136,7 @@ mod tests {
 
     fn written(level: Level, format: Format, work: impl FnOnce(&Log)) -> String {
         let kept = Kept::default();
-        let lines = Lines::new(format, false, Clock::start());
-        let (log, subscriber) = build(level, lines, kept.clone()).expect("it starts");
+        let (log, subscriber) = with_writer(level, format, false, Clock::start(), kept.clone()).expect("it starts");
         tracing::subscriber::with_default(subscriber, || work(&log));
         log.flush(Duration::from_secs(10));
         kept.text()
@@ -142,22 +152,26 @@ mod tests {
     #[test]
     fn a_line_is_time_level_words_and_what_the_words_do_not_say() {
         let text = written(Level::INFO, Format::Text, |_| {
-            tracing::warn!(target: "dockpulse", event = "x", n = 3, of = "a b", to = "c", ok = true, "two {}", "words");
+            tracing::warn!(target: "dockpulse", event = "x", engine = "e", n = 3, of = "a b", to = "c", ok = true, "two {}", "words");
+            tracing::info!(target: "dockpulse", engine = "e", "no event");
         });
         let (time, rest) = text.split_once(' ').expect("a time");
         assert!(time.parse::<jiff::Timestamp>().is_ok() && time.len() == "2026-11-22T02:45:23.741Z".len(), "{time}");
-        assert_eq!(rest, " WARN two words n=3 of=\"a b\" to=c ok=true\n");
+        let (first, second) = rest.split_once('\n').expect("two lines");
+        assert_eq!(first, " WARN two words n=3 of=\"a b\" to=c ok=true");
+        assert!(second.ends_with("  INFO no event engine=e\n"), "{second}");
     }
 
     #[test]
     fn json_is_one_object_a_line_with_the_names_apart() {
         let text = written(Level::INFO, Format::Json, |_| {
             Telemetry::silent().record(&hostile());
+            tracing::info!(target: "dockpulse", message = 7, text = "quoted");
             tracing::info!(target: "dockpulse", level = "mine", n = 3, x = 0.5, y = f64::NAN, "say \"hi\"");
         });
         let lines: Vec<serde_json::Value> =
             text.lines().map(|l| serde_json::from_str(l).unwrap_or_else(|e| panic!("{e}: {l}"))).collect();
-        let [failed, hi] = &lines[..] else { panic!("two lines: {text}") };
+        let [failed, _, hi] = &lines[..] else { panic!("three lines: {text}") };
         assert_eq!((&failed["level"], &failed["event"]), (&"WARN".into(), &"container_failed".into()));
         assert_eq!(failed["container_id"], "0123456789ab".repeat(5));
         assert!(failed["container"].as_str().is_some_and(|name| name.starts_with("web")));
@@ -238,8 +252,7 @@ mod tests {
     #[test]
     fn a_reader_who_stands_still_costs_lines_that_are_counted_and_nothing_else() {
         let (hold, kept, out) = stuck();
-        let lines = Lines::new(Format::Text, false, Clock::start());
-        let (log, subscriber) = build(Level::INFO, lines, out).expect("it starts");
+        let (log, subscriber) = with_writer(Level::INFO, Format::Text, false, Clock::start(), out).expect("it starts");
         tracing::subscriber::with_default(subscriber, || {
             for i in 0..20_000 {
                 tracing::info!(target: "dockpulse", "line {i} {}", "x".repeat(100));
@@ -274,8 +287,8 @@ mod tests {
 
     #[test]
     fn a_closed_stderr_is_no_fault() {
-        let lines = Lines::new(Format::Text, false, Clock::start());
-        let (log, subscriber) = build(Level::INFO, lines, Broken).expect("it starts");
+        let (log, subscriber) =
+            with_writer(Level::INFO, Format::Text, false, Clock::start(), Broken).expect("it starts");
         tracing::subscriber::with_default(subscriber, || {
             (0..100).for_each(|i| tracing::info!(target: "dockpulse", "line {i}"));
         });

@@ -1,0 +1,112 @@
+//! The variables of OpenTelemetry and Docker.
+
+use super::*;
+
+#[test]
+fn the_exporter_s_variables_are_settings_and_those_for_metrics_win() {
+    let settings = World::new()
+        .env(&[
+            ("OTEL_EXPORTER_OTLP_PROTOCOL", "grpc"),
+            ("OTEL_EXPORTER_OTLP_METRICS_PROTOCOL", "http/protobuf"),
+            ("OTEL_EXPORTER_OTLP_HEADERS", "x-a=1,x-b=two%20words"),
+            ("OTEL_EXPORTER_OTLP_COMPRESSION", "gzip"),
+            ("OTEL_EXPORTER_OTLP_METRICS_COMPRESSION", ""),
+            ("OTEL_EXPORTER_OTLP_TIMEOUT", "2500"),
+            ("OTEL_EXPORTER_OTLP_CERTIFICATE", "/ca.pem"),
+            ("OTEL_EXPORTER_OTLP_CLIENT_KEY", "/k.pem"),
+            ("OTEL_EXPORTER_OTLP_CLIENT_CERTIFICATE", "/c.pem"),
+            ("OTEL_METRIC_EXPORT_INTERVAL", "500"),
+            ("OTEL_RESOURCE_ATTRIBUTES", "deployment.environment.name=prod,note=a%2Cb%3Dc"),
+            ("OTEL_SERVICE_NAME", "watcher"),
+        ])
+        .settings();
+    let export = &settings.export;
+    assert_eq!((export.protocol, export.compression), (Protocol::HttpProtobuf, Compression::Gzip));
+    assert_eq!((export.headers["x-a"].expose(), export.headers["x-b"].expose()), ("1", "two words"));
+    assert_eq!((export.timeout, settings.interval), (Duration::from_millis(2500), Duration::from_millis(500)));
+    let file = |path: &Option<PathBuf>| path.as_ref().unwrap().display().to_string();
+    let files = [file(&export.tls.ca_file), file(&export.tls.cert_file), file(&export.tls.key_file)];
+    assert_eq!(files, ["/ca.pem", "/c.pem", "/k.pem"]);
+    assert_eq!(settings.standard.resource[1], ("note".to_owned(), "a,b=c".to_owned()));
+    assert_eq!(settings.standard.service_name.as_deref(), Some("watcher"));
+}
+
+#[test]
+fn the_address_for_metrics_alone_is_used_as_it_is_unless_a_higher_layer_has_one() {
+    let env = [
+        ("OTEL_EXPORTER_OTLP_METRICS_ENDPOINT", "http://metrics:1/x"),
+        ("OTEL_EXPORTER_OTLP_ENDPOINT", "http://all:1"),
+        ("OTEL_EXPORTER_OTLP_PROTOCOL", "http/protobuf"),
+    ];
+    let export = World::new().env(&env).settings().export;
+    assert_eq!(
+        (export.metrics_url.to_string(), export.base_url.to_string()),
+        ("http://metrics:1/x".into(), "http://all:1".into())
+    );
+    let export = World::with("export: {endpoint: 'http://file:1'}").env(&env).settings().export;
+    assert_eq!(export.metrics_url.to_string(), "http://file:1/v1/metrics");
+    let bad = World::new().env(&[("OTEL_EXPORTER_OTLP_METRICS_ENDPOINT", "ftp://x")]);
+    assert_eq!(bad.errors(), "OTEL_EXPORTER_OTLP_METRICS_ENDPOINT: the scheme has to be http or https");
+}
+
+#[test]
+fn without_a_scheme_the_variable_says_whether_to_encrypt() {
+    for (insecure, expected) in [("", "https://c:4317"), ("false", "https://c:4317"), ("true", "http://c:4317")] {
+        let env = [("OTEL_EXPORTER_OTLP_ENDPOINT", "c:4317"), ("OTEL_EXPORTER_OTLP_INSECURE", insecure)];
+        assert_eq!(World::new().env(&env).settings().export.metrics_url.to_string(), expected, "{insecure}");
+    }
+}
+
+#[test]
+fn a_standard_value_that_is_not_understood_is_left_out_with_a_warning_that_does_not_repeat_it() {
+    for (name, value) in [
+        ("OTEL_EXPORTER_OTLP_PROTOCOL", "canary"),
+        ("OTEL_EXPORTER_OTLP_COMPRESSION", "canary"),
+        ("OTEL_EXPORTER_OTLP_TIMEOUT", "canary"),
+        ("OTEL_EXPORTER_OTLP_TIMEOUT", "0"),
+        ("OTEL_METRIC_EXPORT_INTERVAL", "50"),
+        ("OTEL_EXPORTER_OTLP_HEADERS", "canary"),
+        ("OTEL_RESOURCE_ATTRIBUTES", "a=1,b=%canary"),
+    ] {
+        let loaded = World::new().env(&[(name, value)]).loaded();
+        assert_eq!(loaded.settings, Settings::default(), "{name}");
+        let [warning] = &loaded.warnings[..] else { panic!("{name}: one warning") };
+        let line = warning.to_string();
+        assert!(line.starts_with(name) && !line.contains("canary"), "{line}");
+    }
+}
+
+#[test]
+fn docker_s_variables_name_the_engine() {
+    let engine = |env: &[(&str, &str)]| {
+        let engines = World::new().env(env).settings().engines;
+        assert_eq!(engines.len(), 1);
+        let ca = engines[0].tls.ca_file.as_ref().map(|path| path.display().to_string());
+        (engines[0].endpoint.to_string(), ca, engines[0].api_version.map(|v| v.to_string()))
+    };
+    let local = "unix:///var/run/docker.sock";
+    let tcp = ("DOCKER_HOST", "tcp://h:2376");
+    assert_eq!(engine(&[]), (local.into(), None, None));
+    assert_eq!(engine(&[("DOCKER_HOST", "unix:///x.sock")]), ("unix:///x.sock".into(), None, None));
+    assert_eq!(engine(&[tcp]), ("tcp://h:2376".into(), None, None));
+    assert_eq!(engine(&[("DOCKER_API_VERSION", "1.40")]), (local.into(), None, Some("1.40".into())));
+    assert_eq!(
+        engine(&[tcp, ("DOCKER_CERT_PATH", "/certs")]),
+        ("https://h:2376".into(), Some("/certs/ca.pem".into()), None)
+    );
+    let verify = [tcp, ("DOCKER_TLS_VERIFY", "1"), ("HOME", "/home/me")];
+    assert_eq!(engine(&verify), ("https://h:2376".into(), Some("/home/me/.docker/ca.pem".into()), None));
+    let unix = [("DOCKER_HOST", "unix:///x.sock"), ("DOCKER_CERT_PATH", "/certs")];
+    assert_eq!(engine(&unix), ("unix:///x.sock".into(), None, None));
+    let ssh = World::new().env(&[("DOCKER_HOST", "ssh://h")]);
+    assert!(ssh.errors().starts_with("DOCKER_HOST: engines[0].endpoint: \"ssh://h\": ssh is not supported"));
+}
+
+#[test]
+fn odd_settings_are_warned_of() {
+    let loaded =
+        World::with("export: {endpoint: 'http://c:4317/v1/metrics', tls: {insecure_skip_verify: true}}").loaded();
+    let lines: Vec<_> = loaded.warnings.iter().map(|warning| warning.to_string()).collect();
+    assert!(lines[0].contains(":1:10: export.endpoint: the path is not used with grpc"), "{lines:?}");
+    assert!(lines[1].contains("the collector's certificate is not verified"), "{lines:?}");
+}

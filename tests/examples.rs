@@ -1,0 +1,210 @@
+//! Every file under `examples/`, and the collector's settings, are what they say: they load, fit each other, and run.
+#![allow(clippy::unwrap_used, reason = "a test fails loudly")]
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on says where")]
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+
+use dockpulse::app;
+use dockpulse::config::{self, Environment, Flags, Known, Loaded, Sources};
+use dockpulse::convert;
+use dockpulse::sink::expect::file;
+use serde_yaml_ng::Value as Yaml;
+
+#[path = "support/engine.rs"]
+mod engine;
+
+use engine::SmallEngine;
+
+fn path(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join(name)
+}
+
+fn text(name: &str) -> String {
+    fs::read_to_string(path(name)).unwrap_or_else(|e| panic!("{name}: {e}"))
+}
+
+fn yaml(name: &str) -> Yaml {
+    serde_yaml_ng::from_str(&text(name)).unwrap_or_else(|e| panic!("{name}: {e}"))
+}
+
+fn load(file: Option<&str>, environment: Environment) -> Loaded {
+    let nowhere = PathBuf::from("/nonexistent");
+    let sources = Sources {
+        flags: Flags { config: file.map(path), ..Flags::default() },
+        environment,
+        working_directory: nowhere.clone(),
+        system_directory: nowhere,
+    };
+    let metrics = convert::metric_names();
+    let known = Known { metrics: &metrics, attributes: app::KNOWN_ATTRIBUTES };
+    config::load(&sources, known).unwrap_or_else(|errors| panic!("{file:?}: {errors}"))
+}
+
+fn texts(list: &Yaml) -> Vec<&str> {
+    list.as_sequence().unwrap().iter().map(|item| item.as_str().unwrap()).collect()
+}
+
+fn keys(table: &Yaml) -> BTreeSet<&str> {
+    table.as_mapping().unwrap().keys().map(|key| key.as_str().unwrap()).collect()
+}
+
+/// `${NAME:-default}` and `${env:NAME:-default}` as they are if nobody sets the variable.
+fn expanded(text: &str) -> String {
+    let Some((before, rest)) = text.split_once("${") else { return text.to_owned() };
+    let (inside, after) = rest.split_once('}').unwrap();
+    let default = inside.split_once(":-").map_or("", |(_, default)| default);
+    format!("{before}{default}{}", expanded(after))
+}
+
+#[test]
+fn every_example_is_looked_at_here() {
+    let files: BTreeSet<String> = fs::read_dir(path("examples"))
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+        .collect();
+    let known = ["ci-smoke.sh", "compose.yaml", "dockpulse.yaml", "expectations.yaml", "minimal.yaml"];
+    assert_eq!(files, known.map(str::to_owned).into());
+}
+
+#[test]
+fn the_settings_files_load_and_are_supported() {
+    for file in ["examples/minimal.yaml", "examples/dockpulse.yaml"] {
+        let loaded = load(Some(file), Environment::default());
+        assert!(loaded.warnings.is_empty(), "{file}: {:?}", loaded.warnings);
+        assert_eq!(app::unsupported(&loaded.settings), Vec::<String>::new(), "{file}");
+        assert_eq!(loaded.settings.export.metrics_url.to_string(), "http://localhost:4317", "{file}");
+    }
+}
+
+#[test]
+fn the_full_settings_file_is_the_documented_default() {
+    let of_file = load(Some("examples/dockpulse.yaml"), Environment::default()).settings;
+    assert_eq!(of_file, load(None, Environment::default()).settings);
+    assert_eq!(text("examples/dockpulse.yaml"), config::default_file());
+}
+
+#[test]
+fn the_expectations_parse_and_name_metrics_that_exist() {
+    let expectations = file::parse(&text("examples/expectations.yaml")).unwrap_or_else(|e| panic!("{e:?}"));
+    let names = convert::metric_names();
+    for expectation in &expectations {
+        assert!(names.iter().any(|name| expectation.metric.matches(name)), "{expectation}");
+    }
+}
+
+#[test]
+fn the_sidecar_s_variables_are_settings_that_lead_to_the_collector() {
+    let compose = yaml("examples/compose.yaml");
+    let services = &compose["services"];
+    let environment = services["dockpulse"]["environment"].as_mapping().unwrap();
+    let pairs = environment.iter().map(|(name, value)| (name.as_str().unwrap(), expanded(value.as_str().unwrap())));
+    let loaded = load(None, pairs.collect());
+    assert!(loaded.warnings.is_empty(), "{:?}", loaded.warnings);
+    assert!(app::goes_without(&loaded).is_empty() && app::unsupported(&loaded.settings).is_empty());
+    let url = &loaded.settings.export.metrics_url;
+    assert!(keys(services).contains(url.host()), "no service is called {}", url.host());
+    assert_eq!(loaded.settings.standard.resource, [("deployment.environment.name".to_owned(), "example".to_owned())]);
+
+    let collector = &services[url.host()];
+    let listen = collector["environment"]["OTLP_LISTEN"].as_str().unwrap();
+    let grpc = yaml("otel-collector.yaml")["receivers"]["otlp"]["protocols"]["grpc"]["endpoint"].clone();
+    let grpc = grpc.as_str().unwrap().replace("${env:OTLP_LISTEN:-127.0.0.1}", listen);
+    assert_eq!(grpc, format!("0.0.0.0:{}", url.port()));
+    let mounted = texts(&collector["volumes"])[0].split(':').collect::<Vec<_>>();
+    assert_eq!(mounted, ["../otel-collector.yaml", texts(&collector["command"])[1], "ro"]);
+}
+
+#[test]
+fn the_sidecar_may_do_no_more_than_it_has_to() {
+    let compose = yaml("examples/compose.yaml");
+    let sidecar = &compose["services"]["dockpulse"];
+    assert_eq!(texts(&sidecar["volumes"]), ["/var/run/docker.sock:/var/run/docker.sock:ro"]);
+    assert!(!sidecar["user"].as_str().unwrap().starts_with('0'), "not root");
+    assert!(texts(&sidecar["group_add"])[0].starts_with("${DOCKER_GID:?"));
+    assert_eq!(sidecar["read_only"], Yaml::Bool(true));
+    assert_eq!(texts(&sidecar["cap_drop"]), ["ALL"]);
+    assert_eq!(texts(&sidecar["security_opt"]), ["no-new-privileges:true"]);
+    assert!(sidecar.get("ports").is_none() && sidecar.get("privileged").is_none());
+    let dockerfile = sidecar["build"]["dockerfile_inline"].as_str().unwrap();
+    let builder = format!("FROM rust:{}-", env!("CARGO_PKG_RUST_VERSION"));
+    assert!(dockerfile.starts_with(&builder), "the builder is not that of Cargo.toml's rust-version: {dockerfile}");
+    for (name, service) in compose["services"].as_mapping().unwrap() {
+        if let Some(image) = service.get("image") {
+            let (_, tag) = image.as_str().unwrap().rsplit_once(':').expect("an image has a version");
+            assert!(tag.starts_with(|c: char| c.is_ascii_digit()), "{name:?}: {tag} is no version");
+        }
+    }
+}
+
+#[test]
+fn the_collector_s_settings_fit_together_and_keep_retractions() {
+    let collector = yaml("otel-collector.yaml");
+    assert!(collector.get("processors").is_none(), "see the comment there");
+    for (name, pipeline) in collector["service"]["pipelines"].as_mapping().unwrap() {
+        for kind in ["receivers", "exporters"] {
+            let defined = keys(&collector[kind]);
+            let wanted = texts(&pipeline[kind]);
+            assert!(!wanted.is_empty() && wanted.iter().all(|c| defined.contains(c)), "{name:?}: {kind} {wanted:?}");
+        }
+    }
+    let pipelines = &collector["service"]["pipelines"];
+    assert_eq!(texts(&pipelines["metrics"]["exporters"]), ["debug", "prometheusremotewrite"]);
+    assert_eq!(texts(&pipelines["traces"]["exporters"]), ["otlp"]);
+    let prometheus = &collector["exporters"]["prometheusremotewrite"];
+    assert_eq!(prometheus["resource_to_telemetry_conversion"]["enabled"], Yaml::Bool(true));
+    assert_eq!(prometheus["target_info"]["enabled"], Yaml::Bool(false));
+    let url: http::Uri = expanded(prometheus["endpoint"].as_str().unwrap()).parse().unwrap();
+    assert_eq!(url.path(), "/api/v1/write");
+    let protocols = &collector["receivers"]["otlp"]["protocols"];
+    for (protocol, port) in [("grpc", 4317), ("http", 4318)] {
+        let endpoint = expanded(protocols[protocol]["endpoint"].as_str().unwrap());
+        assert_eq!(endpoint.parse::<SocketAddr>().unwrap(), SocketAddr::from(([127, 0, 0, 1], port)));
+    }
+}
+
+fn smoke(docker_host: &str) -> Output {
+    Command::new("bash")
+        .arg(path("examples/ci-smoke.sh"))
+        .env_clear()
+        .env("PATH", "/usr/local/bin:/usr/bin:/bin")
+        .env("DOCKPULSE", env!("CARGO_BIN_EXE_dockpulse"))
+        .env("DOCKER_HOST", docker_host)
+        .env("DOCKPULSE_EXPORT__TIMEOUT", "1s")
+        .output()
+        .unwrap()
+}
+
+fn said(output: &Output) -> (Option<i32>, String) {
+    let both = [output.stdout.as_slice(), output.stderr.as_slice()].concat();
+    (output.status.code(), String::from_utf8(both).unwrap())
+}
+
+#[test]
+fn the_smoke_test_passes_on_an_engine_with_a_running_container() {
+    let folder = tempfile::tempdir().unwrap();
+    let (status, said) = said(&smoke(&SmallEngine::start(folder.path(), "web").endpoint()));
+    assert_eq!(status, Some(0), "{said}");
+    assert!(said.contains("7 of 7 expectations met") && said.contains("all retracted"), "{said}");
+}
+
+#[test]
+fn the_smoke_test_fails_if_a_container_runs_that_must_not() {
+    let folder = tempfile::tempdir().unwrap();
+    let (status, said) = said(&smoke(&SmallEngine::start(folder.path(), "must-not-run").endpoint()));
+    assert_eq!(status, Some(1), "{said}");
+    assert!(said.contains("NOT MET  container.* of container.name=must-not-run: absent"), "{said}");
+}
+
+#[test]
+fn the_smoke_test_says_so_where_there_is_no_engine() {
+    let (status, text) = said(&smoke("unix:///nonexistent/docker.sock"));
+    assert_eq!(status, Some(1), "{text}");
+    assert!(text.contains("ci-smoke: no Docker engine at unix:///nonexistent/docker.sock"), "{text}");
+    let (status, text) = said(&smoke("tcp://127.0.0.1:1"));
+    assert_eq!(status, Some(1), "{text}");
+    assert!(text.contains("cannot connect to tcp://127.0.0.1:1") && text.contains("ci-smoke: "), "{text}");
+}

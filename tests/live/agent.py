@@ -1,0 +1,91 @@
+"""dockpulse itself: where its program is, its settings for a check, and the running agent."""
+
+import json
+import os
+import pathlib
+import shutil
+import subprocess
+
+from packages import command, say
+from processes import Failure, Process, SetupError
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+
+
+def agent_binary(given):
+    """The program under test: the one given, else the release build, made now if it is not there."""
+    if given:
+        if not os.access(given, os.X_OK):
+            raise SetupError(f"{given} is not a program")
+        return str(pathlib.Path(given).resolve())
+    built = ROOT / "target/release/dockpulse"
+    if not built.exists():
+        say("building dockpulse (cargo build --release) ...")
+        cargo = shutil.which("cargo") or os.path.expanduser("~/.cargo/bin/cargo")
+        command([cargo, "build", "--release"], cwd=ROOT)
+    return str(built)
+
+
+def settings(engine, collector, protocol="grpc", **more):
+    """Settings with which the agent does one thing: watch this engine and push to this collector."""
+    port = collector.grpc if protocol == "grpc" else collector.http
+    base = {
+        "interval": "1s",
+        "engines": [{"name": "live", "endpoint": engine.endpoint, "timeout": "3s"}],
+        "export": {"endpoint": f"http://127.0.0.1:{port}", "protocol": protocol,
+                   "retry": {"initial": "200ms", "max": "1s"}},
+        "status": {"listen": "off"},
+        "control": {"listen": "off"},
+        "telemetry": {"metrics": False, "traces": False},
+    }
+    return base | more
+
+
+def environment():
+    """Nothing of the user's own settings for telemetry reaches the agent."""
+    foreign = ("OTEL_", "DOCKPULSE_", "DOCKER_HOST", "DOCKER_CONTEXT", "DOCKER_API_VERSION")
+    return {key: value for key, value in os.environ.items() if not key.startswith(foreign)}
+
+
+class Agent:
+    """The program with one configuration; `start` after its end starts it anew with the same one."""
+
+    def __init__(self, binary, folder, config, *flags):
+        self.binary, self.flags, self.log = binary, flags, f"{folder}/agent.log"
+        self.config = pathlib.Path(folder, "dockpulse.yaml")
+        self.config.write_text(json.dumps(config, indent=1) + "\n")  # JSON is YAML
+        self.process = None
+
+    def start(self):
+        self.process = Process([self.binary, "run", "--config", self.config, *self.flags], self.log, environment())
+        return self
+
+    def terminate(self):
+        """SIGTERM; gives the exit status."""
+        return self.process.stop(patience=12)
+
+    def kill(self):
+        """The crash: no time for anything."""
+        self.process.child.kill()
+        self.process.child.wait()
+
+    def alive(self):
+        if not self.process.running():
+            raise Failure(f"the agent has ended with status {self.process.child.returncode}")
+        return True
+
+    def once(self, *flags):
+        """`dockpulse once`: its exit status, and what it has printed to stdout and stderr."""
+        try:
+            done = subprocess.run([self.binary, "once", "--config", self.config, *flags], env=environment(),
+                                  stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=30)
+        except subprocess.TimeoutExpired as error:
+            raise Failure("dockpulse once does not end within 30 s") from error
+        return done.returncode, done.stdout, done.stderr
+
+    def stop(self):
+        if self.process:
+            self.process.stop(patience=12)
+
+    def tail(self, lines=15):
+        return self.process.tail(lines) if self.process else ""

@@ -1,0 +1,113 @@
+"""What a check has at hand: the list of checks, and the pipeline engine, agent, collector, Prometheus."""
+
+import contextlib
+import pathlib
+import tempfile
+import time
+
+import agent as agents
+from collector import Collector
+from engine import OwnEngine
+from interrupts import shielded
+from processes import wait_until
+from prometheus import ALL, Prometheus, of
+
+CHECKS = []
+PROMISED = 2.0  # seconds from the engine's answer to what Prometheus shows
+UP = '{__name__=~"dockpulse_engine_up(_ratio)?"}'
+CPU, MEMORY = "container_cpu_time_seconds_total", "container_memory_usage_bytes"
+
+
+def check(sentence):
+    """Enters a function into the list of checks, under the sentence that it proves; it may return a remark."""
+    def enter(function):
+        CHECKS.append((sentence, function))
+        return function
+    return enter
+
+
+class Pipeline:
+    """One engine, one agent, one collector and one Prometheus, and the questions that checks ask them."""
+
+    def __init__(self, world, engine, folder, flags, config):
+        self.engine = engine
+        self.prometheus = Prometheus(world.prometheus, folder)
+        self.collector = Collector(world.collector, folder, self.prometheus.port)
+        self.agent = agents.Agent(world.binary, folder, agents.settings(engine, self.collector, **config), *flags)
+
+    def query(self, expression):
+        return self.prometheus.query(expression)
+
+    def value(self, metric, container, **labels):
+        """The value of one live series of one container, or None."""
+        return self.prometheus.value(of(__name__=metric, container_id=container.id, **labels))
+
+    def names(self, container):
+        """The metrics of a container that are live, under the name it has now."""
+        return self.prometheus.names(container_id=container.id, container_name=container.name)
+
+    def await_live(self, *containers, within=15.0):
+        """Waits until every one of these containers is in Prometheus with its resources and its state."""
+        wanted = {CPU, MEMORY, "container_status_state"}
+        for container in containers:
+            wait_until(f"{container.name} is in Prometheus",
+                       lambda one=container: self.agent.alive() and self.has(one, wanted), within)
+
+    def has(self, container, wanted):
+        missing = wanted - self.names(container)
+        return not missing, f"without {', '.join(sorted(missing))}"
+
+    def await_ended(self, selector, what, within=PROMISED):
+        """Waits until nothing is live that the selector gives, and gives the seconds that took."""
+        begun = time.monotonic()
+        wait_until(what, lambda: self.prometheus.ended(selector), within)
+        return time.monotonic() - begun
+
+    def await_empty(self, what, within):
+        """Waits until nothing of anything is live."""
+        return self.await_ended(ALL, what, within)
+
+    def await_up(self, value, within=15.0):
+        """Waits until the agent says that the engine is up (1) or not (0)."""
+        wait_until(f"dockpulse.engine.up is {value}",
+                   lambda: (self.prometheus.value(UP) == value, str(self.prometheus.value(UP))), within)
+
+
+class World:
+    """What the set-up has made for all checks."""
+
+    def __init__(self, binary, collector, prometheus, folder, token):
+        self.binary, self.collector, self.prometheus = binary, collector, prometheus
+        self.folder, self.token = folder, token
+        self.engine = None
+        self.log = ""  # the end of the agent's log of the last check, for the report of a failure
+
+    @contextlib.contextmanager
+    def watching(self, engine=None, *flags, start=("prometheus", "collector", "agent"), **config):
+        """A fresh pipeline on an engine; it is ended, and what it has written removed, at the end of the check."""
+        with tempfile.TemporaryDirectory(prefix="check-", dir=self.folder) as folder:
+            pipeline = Pipeline(self, engine or self.engine, folder, flags, config)
+            try:
+                for part in start:
+                    getattr(pipeline, part).start()
+                yield pipeline
+            finally:
+                with shielded():
+                    pipeline.agent.stop()
+                    self.log = pipeline.agent.tail(60)
+                    pipeline.collector.stop()
+                    pipeline.prometheus.stop()
+
+    @contextlib.contextmanager
+    def own_engine(self, *options, started=True):
+        """An engine that a check may stop and hang."""
+        folder = pathlib.Path(tempfile.mkdtemp(prefix="engine-", dir=self.folder))
+        engine = OwnEngine(self.token, folder / "e", *options)
+        try:
+            if started:
+                engine.start()
+                engine.load_image()
+            yield engine
+        finally:
+            with shielded():
+                engine.end()

@@ -1,0 +1,210 @@
+//! The usual mistakes, made with the program itself: each gets a line that names the thing, the cause and the mend,
+//! and the right exit status (1 failed, 2 wrong usage or settings).
+
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on says where")]
+
+use std::fs;
+use std::io::{Read, Write};
+use std::net::{Shutdown, TcpListener};
+use std::os::unix::net::UnixListener;
+use std::path::Path;
+use std::process::{Command, Stdio};
+
+use tempfile::TempDir;
+
+#[path = "support/engine.rs"]
+mod engine;
+
+use engine::SmallEngine;
+
+struct Answer {
+    status: Option<i32>,
+    out: String,
+    err: String,
+}
+
+/// Runs `dockpulse` in `folder`. It does not wait long for a collector.
+fn dockpulse(folder: &Path, arguments: &str) -> Answer {
+    let output = Command::new(env!("CARGO_BIN_EXE_dockpulse"))
+        .args(arguments.split_whitespace())
+        .current_dir(folder)
+        .env_clear()
+        .env("DOCKPULSE_EXPORT__TIMEOUT", "300ms")
+        .stdin(Stdio::null())
+        .output()
+        .unwrap();
+    let text = |bytes| String::from_utf8(bytes).unwrap();
+    Answer { status: output.status.code(), out: text(output.stdout), err: text(output.stderr) }
+}
+
+/// Expects the status, and one line on stderr with all the words.
+fn expect(answer: &Answer, status: i32, words: &[&str]) {
+    let Answer { status: was, out, err } = answer;
+    assert_eq!(*was, Some(status), "{out}{err}");
+    let found = err.lines().any(|line| words.iter().all(|word| line.contains(word)));
+    assert!(found, "no line with {words:?} in:\n{err}");
+    assert!(!err.contains("panicked"), "{err}");
+}
+
+fn folder() -> TempDir {
+    tempfile::tempdir().unwrap()
+}
+
+/// A port where whatever connects gets `answer`, and then the end.
+fn tcp_server(answer: &'static [u8]) -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap().to_string();
+    std::thread::spawn(move || {
+        for connection in listener.incoming() {
+            let mut connection = connection.unwrap();
+            let mut some = [0; 1024];
+            // Whoever is gone already is no matter here.
+            let _ = connection.read(&mut some);
+            let _ = connection.write_all(answer);
+            let _ = connection.shutdown(Shutdown::Both);
+        }
+    });
+    address
+}
+
+/// A socket where every request gets `answer`.
+fn unix_server(folder: &Path, answer: &'static [u8]) -> String {
+    let path = folder.join("server.sock");
+    let listener = UnixListener::bind(&path).unwrap();
+    std::thread::spawn(move || {
+        for connection in listener.incoming() {
+            let mut connection = connection.unwrap();
+            let mut some = [0; 1024];
+            let _ = connection.read(&mut some);
+            let _ = connection.write_all(answer);
+        }
+    });
+    format!("unix://{}", path.display())
+}
+
+const COLLECTOR_AWAY: &str = "--endpoint http://127.0.0.1:1";
+
+#[test]
+fn a_socket_that_is_not_there() {
+    let answer = dockpulse(folder().path(), &format!("once --engine unix:///nonexistent/d.sock {COLLECTOR_AWAY}"));
+    expect(&answer, 1, &["dockpulse: engine unix:///nonexistent/d.sock: ", "No such file", "is the engine running"]);
+}
+
+#[test]
+fn a_path_that_is_no_socket() {
+    let folder = folder();
+    let file = folder.path().join("file");
+    fs::write(&file, "").unwrap();
+    let answer = dockpulse(folder.path(), &format!("once --engine unix://{} {COLLECTOR_AWAY}", file.display()));
+    expect(&answer, 1, &["dockpulse: engine unix://", "Connection refused", "is this its socket?"]);
+}
+
+#[test]
+fn a_socket_of_something_that_is_no_engine() {
+    let page = b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\nConnection: close\r\n\r\n<html";
+    for (answer, cause) in [
+        (&page[..], "GET /containers/json: the answer is not what the Docker API says: no JSON"),
+        (b"HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\nConnection: close\r\n\r\n", "answered 404"),
+        (b"SSH-2.0-OpenSSH_9.2\r\n", "that is not HTTP"),
+    ] {
+        let folder = folder();
+        let engine = unix_server(folder.path(), answer);
+        let answer = dockpulse(folder.path(), &format!("once --engine {engine} {COLLECTOR_AWAY}"));
+        expect(&answer, 1, &["dockpulse: engine unix://", cause, "is this a Docker engine?"]);
+    }
+}
+
+#[test]
+fn an_engine_that_is_no_url() {
+    let answer = dockpulse(folder().path(), "run --engine /var/run/docker.sock");
+    expect(&answer, 2, &["--engine: ", "/var/run/docker.sock", "expected unix:///PATH, tcp://HOST:PORT"]);
+}
+
+#[test]
+fn a_collector_that_is_away() {
+    let folder = folder();
+    let engine = SmallEngine::start(folder.path(), "web").endpoint();
+    let answer = dockpulse(folder.path(), &format!("once --engine {engine} {COLLECTOR_AWAY} --retract"));
+    expect(&answer, 1, &["dockpulse: the collector http://127.0.0.1:1", "refused", "check that the collector runs"]);
+    assert!(answer.out.contains("0 points in 0 requests\n"), "nothing was retracted: {}", answer.out);
+}
+
+#[test]
+fn a_collector_that_speaks_something_else() {
+    let settings = b"\0\0\x12\x04\0\0\0\0\0\0\x03\0\0\0d\0\x04\0\0\xff\xff\0\x05\0\0@\0";
+    for (server, protocol, mend) in [
+        (&b"HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\n\r\n"[..], "grpc", "set protocol: http/protobuf"),
+        (b"", "grpc", "set protocol: http/protobuf"),
+        (settings, "http/protobuf", "set protocol: grpc"),
+    ] {
+        let folder = folder();
+        let engine = SmallEngine::start(folder.path(), "web").endpoint();
+        let at = tcp_server(server);
+        let line = format!("once --engine {engine} --endpoint http://{at} --protocol {protocol}");
+        expect(&dockpulse(folder.path(), &line), 1, &["dockpulse: the collector http://127.0.0.1:", mend]);
+    }
+}
+
+#[test]
+fn a_collector_that_is_no_url() {
+    for (endpoint, cause) in [
+        ("localhost:4317", "expected http://HOST:PORT"),
+        ("ftp://collector:21", "the scheme has to be http or https"),
+        ("http://", "not an address like http://HOST:PORT"),
+        ("http://collector:99999", "the port has to be a number from 1 to 65535"),
+        ("https://collector:4317", "is not supported by this version: use http://"),
+    ] {
+        let answer = dockpulse(folder().path(), &format!("run --endpoint {endpoint}"));
+        expect(&answer, 2, &["endpoint", endpoint, cause]);
+    }
+}
+
+#[test]
+fn settings_with_unknown_keys_and_wrong_types() {
+    let folder = folder();
+    let text =
+        "intervall: 10s\nlog: { level: [1] }\nmetrics: { container.pids.limt: false }\ncontainers: { max: lots }\n";
+    fs::write(folder.path().join("dockpulse.yaml"), text).unwrap();
+    for command in ["run", "config check", "config print"] {
+        let answer = dockpulse(folder.path(), command);
+        expect(&answer, 2, &["dockpulse.yaml:1:1: intervall: ", "did you mean interval?"]);
+        expect(&answer, 2, &["dockpulse.yaml:2:", "log.level: expected", "found a list"]);
+        expect(&answer, 2, &["dockpulse.yaml:3:", "did you mean container.pids.limit?"]);
+        expect(&answer, 2, &["dockpulse.yaml:4:", "containers.max: \"lots\": expected a whole number"]);
+    }
+}
+
+#[test]
+fn files_that_are_not_there() {
+    let folder = folder();
+    expect(
+        &dockpulse(folder.path(), "run --config none.yaml"),
+        2,
+        &["none.yaml: cannot read the settings file: No such"],
+    );
+    expect(&dockpulse(folder.path(), "sink --expect none.yaml"), 2, &["cannot read none.yaml: No such file"]);
+}
+
+#[test]
+fn a_port_that_is_taken() {
+    let taken = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = taken.local_addr().unwrap().to_string();
+    let answer = dockpulse(folder().path(), &format!("sink --grpc {address} --http off"));
+    expect(&answer, 1, &[&format!("dockpulse: cannot listen on {address}"), "in use", "choose another port"]);
+}
+
+#[test]
+fn what_this_version_cannot_do() {
+    for (flags, instead) in [
+        ("--profile docker_stats", "profile: docker_stats is not supported by this version: use semconv"),
+        ("--engine https://host:2376", "engines[0].endpoint: https://host:2376 is not supported"),
+    ] {
+        expect(&dockpulse(folder().path(), &format!("run {flags}")), 2, &[instead]);
+    }
+}
+
+#[test]
+fn a_command_or_flag_that_does_not_exist() {
+    expect(&dockpulse(folder().path(), "rum"), 2, &["rum"]);
+    expect(&dockpulse(folder().path(), "run --intervall 5s"), 2, &["tip: ", "--interval"]);
+}

@@ -1,0 +1,89 @@
+//! The pipeline of one engine, driven by hand: when what was found out is handed on.
+#![expect(clippy::expect_used, reason = "a test that cannot go on fails")]
+
+use std::collections::VecDeque;
+
+use futures_util::FutureExt;
+
+use dockpulse::engine::{Engine, Events};
+use dockpulse::model::batch::Batch;
+use dockpulse::model::time::{Clock, Now};
+use dockpulse::pipeline::{Effect, Pipeline, Settings};
+use dockpulse::probe::{Call, Input};
+use dockpulse::sim::{ContainerCount, Options, Scenario, SimulatedEngine, Simulation};
+
+/// An agent for which no time passes, so that nothing is handed on because of its age.
+struct Agent {
+    engine: SimulatedEngine,
+    pipeline: Pipeline,
+    events: Option<Events>,
+    now: Now,
+}
+
+impl Agent {
+    fn of(containers: usize) -> Self {
+        let clock = Clock::start();
+        let scenario = Scenario::steady(ContainerCount::try_new(containers).expect("a size"));
+        let engine = Simulation::new(1, Options::default(), scenario, clock).engine;
+        Self { engine, pipeline: Pipeline::new(Settings::default(), 1), events: None, now: clock.now() }
+    }
+
+    /// All batches that come of one input and the answers to the calls that follow.
+    fn batches(&mut self, input: Input) -> Vec<Batch> {
+        let (mut inputs, mut batches) = (VecDeque::from([input]), Vec::new());
+        while let Some(input) = inputs.pop_front() {
+            for effect in self.pipeline.apply(input, self.now) {
+                match effect {
+                    Effect::Call(call) => inputs.push_back(self.answer(call)),
+                    Effect::Commit(commit) => batches.push(commit.batch),
+                    Effect::CancelCalls | Effect::Happened(_) => {}
+                }
+            }
+        }
+        batches
+    }
+
+    fn answer(&mut self, call: Call) -> Input {
+        let wanted = Settings::default().convert.identity.wanted();
+        let engine = &self.engine;
+        let input = async {
+            match call {
+                Call::Connect => Input::Connected(engine.connect().await),
+                Call::List => Input::Listed(engine.list(&wanted).await),
+                Call::Inspect(question) => {
+                    let answer = engine.inspect(&question.id, &wanted).await;
+                    Input::Inspected(question, answer)
+                }
+                Call::Stats(question, source) => {
+                    let answer = engine.stats(&question.id, source).await;
+                    Input::Sampled(question, answer)
+                }
+                Call::Events => Input::EventsOpened(engine.events().await.map(|events| self.events = Some(events))),
+            }
+        };
+        input.now_or_never().expect("this engine answers at once")
+    }
+}
+
+/// A little more than a request holds; see `FULL` in the pipeline.
+const FULL: usize = 20_000;
+
+#[test]
+fn a_batch_that_fills_a_request_is_not_waited_for() {
+    let mut agent = Agent::of(1_500);
+    // No tick yet: it connects, lists, inspects and samples.
+    let mut batches = agent.batches(Input::Wake);
+    batches.extend(agent.batches(Input::Trigger));
+    let points: Vec<usize> = batches.iter().map(Batch::points).collect();
+    let all: usize = points.iter().sum();
+    assert!(all > 2 * FULL && points.len() > all / FULL, "{points:?}");
+    // What one answer adds comes on top.
+    assert!(points.iter().all(|points| *points < FULL + 100), "{points:?}");
+}
+
+#[test]
+fn what_fits_into_a_request_is_handed_on_once_all_have_answered() {
+    let mut agent = Agent::of(100);
+    assert_eq!(agent.batches(Input::Wake).len(), 1);
+    assert_eq!(agent.batches(Input::Trigger).len(), 1);
+}

@@ -1,0 +1,245 @@
+//! The README is right: its tables are what the program does, its commands parse, its links lead somewhere.
+#![allow(clippy::unwrap_used, reason = "a test fails loudly")]
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on says where")]
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::ffi::OsString;
+use std::fs;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use dockpulse::convert::{self, Converter, DeviceNames, Settings};
+use dockpulse::model::batch::SeriesPoint;
+use dockpulse::model::container::{ContainerId, Details, Health, Labels, Listed, State};
+use dockpulse::model::engine::EngineInfo;
+use dockpulse::model::observation::{EngineStatus, Facts, Previous, Usage};
+use dockpulse::model::sample::{BlockDevice, Cpu, Memory, Network, Sample, Traffic};
+use dockpulse::model::series::Kind;
+use dockpulse::model::time::{Monotonic, UnixNanos};
+use dockpulse::{cli, config};
+use serde_yaml_ng::Value as Yaml;
+
+fn readme() -> String {
+    fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("README.md")).unwrap()
+}
+
+/// What stands between `<!-- name…` and `<!-- /name -->`.
+fn between(name: &str) -> String {
+    let text = readme();
+    let (_, rest) = text.split_once(&format!("<!-- {name}")).unwrap_or_else(|| panic!("no part {name}"));
+    let (_, rest) = rest.split_once("-->").unwrap();
+    rest.split_once(&format!("<!-- /{name} -->")).unwrap_or_else(|| panic!("no end of {name}")).0.to_owned()
+}
+
+/// The cells of a table's rows, without its head.
+fn rows(table: &str) -> Vec<Vec<String>> {
+    let lines = table.lines().filter(|line| line.starts_with('|')).skip(2);
+    lines.map(|line| line.trim_matches('|').split('|').map(|cell| cell.trim().to_owned()).collect()).collect()
+}
+
+/// The words in backquotes.
+fn quoted(text: &str) -> BTreeSet<String> {
+    text.split('`').skip(1).step_by(2).map(str::to_owned).collect()
+}
+
+// -- metrics ------------------------------------------------------------------------------------------------------
+
+/// A metric as the table has it: kind and unit, attributes.
+type Described = (String, BTreeSet<String>);
+
+fn described(points: &[SeriesPoint]) -> BTreeMap<String, Described> {
+    let mut out: BTreeMap<String, Described> = BTreeMap::new();
+    for point in points {
+        let kind = match point.metric.kind {
+            Kind::Counter => "C",
+            Kind::UpDownSum => "U",
+            Kind::Gauge => "G",
+        };
+        let entry = out.entry(point.metric.name.to_owned()).or_default();
+        entry.0 = format!("{kind} {}", point.metric.unit);
+        entry.1.extend(point.attributes.pairs().iter().map(|(key, _)| (*key).to_owned()));
+    }
+    out
+}
+
+/// A container of which everything is known.
+fn facts(state: State) -> Facts {
+    Facts {
+        engine: Arc::new(EngineInfo::default()),
+        listed: Listed {
+            id: ContainerId::try_new(&"ab".repeat(32)).unwrap(),
+            name: Some("web".into()),
+            image: "nginx:1".into(),
+            image_id: "sha256:ab".into(),
+            state,
+            up_for: None,
+            exit_code: Some(3),
+            health: Some(Health::Healthy),
+            labels: Labels::default(),
+        },
+        details: Some(Arc::new(Details {
+            started_at: Some(UnixNanos(1)),
+            restart_count: Some(1),
+            memory_limit: Some(1 << 20),
+            cpu_limit: Some(0.5),
+            ..Details::default()
+        })),
+        run_start: UnixNanos(1),
+        restarts_start: UnixNanos(1),
+        oom_kills: 1,
+    }
+}
+
+fn usage() -> Usage {
+    let all = Some(1);
+    let traffic = Traffic { bytes: all, packets: all, dropped: all, errors: all };
+    let sample = Sample {
+        read: Some(UnixNanos(2_000_000_000)),
+        cpu: Cpu {
+            total: all,
+            user: all,
+            system: all,
+            host: all,
+            online: Some(1),
+            periods: all,
+            throttled_periods: all,
+            throttled_time: all,
+        },
+        memory: Memory {
+            usage: all,
+            limit: all,
+            working_set: all,
+            rss: all,
+            faults: all,
+            major_faults: all,
+            cgroup_limit: all,
+        },
+        networks: vec![Network { interface: "eth0".into(), receive: traffic, transmit: traffic }],
+        devices: vec![BlockDevice {
+            number: Some((8, 0)),
+            read_bytes: all,
+            written_bytes: all,
+            reads: all,
+            writes: all,
+        }],
+        pids: all,
+        pids_limit: all,
+        unusable: 0,
+    };
+    let second = UnixNanos(1_000_000_000);
+    let previous = Previous { cpu_total: Some(0), cpu_host: Some(0), read: Some(second), at: Monotonic::default() };
+    Usage { sample, at: Monotonic(Duration::from_secs(1)), previous: Some(previous), since: Vec::new() }
+}
+
+fn everything() -> BTreeMap<String, Described> {
+    let mut converter = Converter::new("engine".into(), Settings::default());
+    converter.set_devices(DeviceNames::new());
+    let running = facts(State::Running);
+    let status = EngineStatus {
+        engine: Arc::new(EngineInfo::default()),
+        up: true,
+        containers: Some([0; 7]),
+        last_success: UnixNanos(1),
+    };
+    let mut points = converter.state(&running);
+    points.extend(converter.state(&facts(State::Exited)));
+    points.extend(converter.usage(&running, &usage()));
+    points.extend(converter.engine(&status));
+    described(&points)
+}
+
+#[test]
+fn the_table_of_metrics_is_what_is_sent() {
+    let table = rows(&between("metrics"));
+    let names: Vec<String> = table.iter().flat_map(|row| quoted(&row[0])).collect();
+    assert_eq!(names, convert::metric_names(), "names and their order");
+    let told: BTreeMap<String, Described> =
+        names.into_iter().zip(&table).map(|(name, row)| (name, (row[1].clone(), quoted(&row[2])))).collect();
+    assert_eq!(told, everything());
+}
+
+// -- settings -----------------------------------------------------------------------------------------------------
+
+/// The keys of the default file with their values as they would be written, lists of tables as `name[].key`.
+fn defaults() -> BTreeMap<String, String> {
+    let mut out = BTreeMap::new();
+    let file: Yaml = serde_yaml_ng::from_str(&config::default_file()).unwrap();
+    flatten("", &file, &mut out);
+    out
+}
+
+fn flatten(path: &str, value: &Yaml, out: &mut BTreeMap<String, String>) {
+    let text = match value {
+        Yaml::Mapping(table) if !table.is_empty() => {
+            for (key, value) in table {
+                let dot = if path.is_empty() { "" } else { "." };
+                flatten(&format!("{path}{dot}{}", key.as_str().unwrap()), value, out);
+            }
+            return;
+        }
+        Yaml::Sequence(list) if !list.is_empty() => return flatten(&format!("{path}[]"), &list[0], out),
+        Yaml::Mapping(_) => "{}".to_owned(),
+        Yaml::Sequence(_) => "[]".to_owned(),
+        Yaml::Null => String::new(),
+        other => serde_yaml_ng::to_string(other).unwrap().trim().trim_matches('\'').to_owned(),
+    };
+    out.insert(path.to_owned(), text);
+}
+
+#[test]
+fn the_table_of_settings_has_every_key_with_its_default() {
+    let mut defaults = defaults();
+    for row in rows(&between("settings")) {
+        let key = quoted(&row[0]).pop_first().unwrap();
+        let told = quoted(&row[1]).pop_first().unwrap_or_default();
+        assert_eq!(defaults.remove(&key), Some(told), "{key}");
+    }
+    let left: BTreeSet<String> = defaults.into_keys().collect();
+    assert_eq!(left, quoted(&between("later")), "keys that are in neither list");
+}
+
+// -- the rest -----------------------------------------------------------------------------------------------------
+
+/// The lines of the blocks for a shell, without comments; lines that are continued are joined.
+fn shell_lines() -> Vec<String> {
+    let text = readme().replace("\\\n", " ");
+    let mut out = Vec::new();
+    let mut inside = false;
+    for line in text.lines() {
+        match line {
+            "```sh" => inside = true,
+            "```" => inside = false,
+            line if inside => out.push(line.split(" # ").next().unwrap().trim().to_owned()),
+            _ => {}
+        }
+    }
+    out
+}
+
+#[test]
+fn the_commands_are_understood() {
+    let mut seen = 0;
+    for line in shell_lines() {
+        let Some(at) = line.rfind("dockpulse ").filter(|at| *at == 0 || line[..*at].ends_with([' ', '/'])) else {
+            continue;
+        };
+        let words = line[at..].split_whitespace().map(OsString::from);
+        let (mut out, mut err) = (Vec::new(), Vec::new());
+        let parsed = cli::parse(words, &mut out, &mut err);
+        assert!(parsed.is_ok(), "{line}: {}", String::from_utf8_lossy(&err));
+        seen += 1;
+    }
+    assert!(seen >= 8, "only {seen} commands found");
+}
+
+#[test]
+fn the_links_lead_somewhere() {
+    let text = readme();
+    let links = text.split("](").skip(1).map(|rest| rest.split(')').next().unwrap());
+    let files: BTreeSet<&str> = links.filter(|link| !link.starts_with("http")).collect();
+    assert!(files.contains("ARCHITECTURE.md"));
+    for file in files {
+        assert!(Path::new(env!("CARGO_MANIFEST_DIR")).join(file).exists(), "{file} is not there");
+    }
+}
