@@ -6,11 +6,12 @@ use std::sync::{Arc, Mutex, PoisonError};
 use tokio::sync::watch;
 
 use super::engines::{Running, Way, watched, worker};
+use super::signals::End;
 use super::{AppError, settings};
 use crate::config::Settings;
 use crate::export::{ExportReport, Outcome};
 use crate::model::time::Clock;
-use crate::pipeline::{Finding, Until};
+use crate::pipeline::{Control, Finding, Until};
 use crate::telemetry::Telemetry;
 
 /// What became of the requests.
@@ -48,20 +49,35 @@ pub async fn once(
     };
     let worker = worker(&export, &way, hear)?;
     let (end, ending) = watch::channel(None);
+    let (mut stop, mut twice) = (End::new()?, End::new()?);
     let probing = async {
-        let mut findings = Vec::new();
-        while let Some(finding) = running.tasks.join_next().await {
-            findings.extend(finding);
+        let (mut findings, mut stopped) = (Vec::new(), false);
+        loop {
+            tokio::select! {
+                ended = running.tasks.join_next() => match ended {
+                    Some(finding) => findings.extend(finding),
+                    None => break,
+                },
+                () = stop.asked(), if !stopped => {
+                    stopped = true;
+                    running.tell(|_| Control::Finish(retract));
+                }
+            }
         }
-        let _ = end.send(Some(clock.now().mono + settings.export.timeout));
-        findings
+        let within = if stopped { settings.shutdown.timeout } else { settings.export.timeout };
+        let _ = end.send(Some(clock.now().mono + within));
+        (findings, stopped)
     };
-    let (findings, unsent) = tokio::join!(probing, worker.run(ending));
+    let ((findings, stopped), unsent) = tokio::select! {
+        done = async { tokio::join!(probing, worker.run(ending)) } => done,
+        () = async { twice.asked().await; twice.asked().await } => return Err(AppError::Aborted),
+    };
     let told = told.lock().unwrap_or_else(PoisonError::into_inner);
     let all_retracted = retract && unsent.points == 0 && !told.dropped;
     sum_up(&findings, &told, &settings, all_retracted, out)?;
     let failed: Vec<String> = findings.iter().filter_map(failure).collect();
     match (&told.failure, unsent.points, failed.is_empty()) {
+        _ if stopped => Err(AppError::Once("a signal ended it before the probe was over".to_owned())),
         (_, _, false) => Err(AppError::Once(failed.join("; "))),
         (failure, lost, _) if lost > 0 || told.dropped || told.rejected > 0 => {
             let why = failure.clone().unwrap_or_else(|| format!("{} points were rejected", told.rejected));

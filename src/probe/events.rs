@@ -31,7 +31,8 @@ enum StreamState {
     /// To be opened at this time.
     Due(Monotonic),
     Opening,
-    Open,
+    /// Since this time.
+    Open(Monotonic),
     Forbidden,
 }
 
@@ -49,7 +50,7 @@ impl EventStream {
     /// How old what inspect told may become. Its price is little beside that of a minute's samples.
     pub(super) fn good_for(&self) -> Duration {
         match self.state {
-            StreamState::Open => Duration::from_secs(600),
+            StreamState::Open(_) => Duration::from_secs(600),
             // Nobody tells of other limits, or of a restart that the list's words do not show.
             _ => Duration::from_secs(60),
         }
@@ -77,8 +78,7 @@ impl Probe {
         }
         match answer {
             Ok(()) => {
-                self.events.state = StreamState::Open;
-                self.events.backoff.reset();
+                self.events.state = StreamState::Open(now.mono);
                 self.events.told = false;
                 self.happened(Happening::EventsOpen);
                 // What happened between the last list and now was missed, and what inspect tells with it.
@@ -109,7 +109,13 @@ impl Probe {
     }
 
     pub(super) fn events_lost(&mut self, error: Option<EngineError>, now: Now) {
-        if matches!(self.events.state, StreamState::Open | StreamState::Opening) {
+        if let StreamState::Open(since) = self.events.state
+            && now.mono.since(since) >= LONGEST_PAUSE
+        {
+            // One that was cut sooner has not shown that it lasts: each time costs a list and all inspects.
+            self.events.backoff.reset();
+        }
+        if matches!(self.events.state, StreamState::Open(_) | StreamState::Opening) {
             self.reopen_later(error, now);
             self.relist();
             self.describe_anew();
@@ -235,5 +241,56 @@ impl Probe {
             self.relist();
         }
         self.want_sample(id);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::container::Listing;
+    use crate::model::engine::EngineInfo;
+    use crate::model::time::UnixNanos;
+    use crate::probe::{Input, Output, Settings};
+
+    fn at(mono: Duration) -> Now {
+        Now { mono: Monotonic(mono), wall: UnixNanos(1).after(mono) }
+    }
+
+    /// A probe whose stream is lost each time it was open for so long; the pauses that follow.
+    fn pauses(open_for: Duration, times: usize) -> Vec<Duration> {
+        let mut probe = Probe::new(Settings::default(), 7);
+        let mut time = Duration::from_secs(1);
+        probe.apply(Input::Wake, at(time));
+        probe.apply(Input::Connected(Ok(EngineInfo::default())), at(time));
+        probe.apply(Input::Listed(Ok(Listing::default())), at(time));
+        (0..times)
+            .map(|_| {
+                probe.apply(Input::EventsOpened(Ok(())), at(time));
+                time += open_for;
+                let outputs = probe.apply(Input::EventsLost(None), at(time));
+                let pause = outputs.iter().find_map(|output| match output {
+                    Output::Happened(Happening::EventsLost { retry_in, .. }) => Some(*retry_in),
+                    _ => None,
+                });
+                time += pause.expect("it is told when it is tried again");
+                probe.apply(Input::Wake, at(time));
+                probe.apply(Input::Listed(Ok(Listing::default())), at(time));
+                pause.unwrap()
+            })
+            .collect()
+    }
+
+    #[test]
+    fn a_stream_that_is_cut_at_once_each_time_is_opened_ever_more_seldom() {
+        let pauses = pauses(Duration::ZERO, 20);
+        assert!(pauses[0] <= Duration::from_secs(1), "{pauses:?}");
+        assert!(pauses[10..].iter().sum::<Duration>() > Duration::from_secs(60), "{pauses:?}");
+        assert!(pauses.iter().all(|pause| *pause <= LONGEST_PAUSE), "{pauses:?}");
+    }
+
+    #[test]
+    fn a_stream_that_is_cut_now_and_then_is_opened_again_at_once() {
+        let pauses = pauses(Duration::from_secs(600), 10);
+        assert!(pauses.iter().all(|pause| *pause <= Duration::from_secs(1)), "{pauses:?}");
     }
 }

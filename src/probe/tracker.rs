@@ -87,6 +87,8 @@ pub(super) struct Tracker {
     /// Numbers that wait for inspect.
     pub(super) pending: Option<Box<(Sample, Now)>>,
     pub(super) counters: Counters,
+    /// Counters and kills of the run before, in case that it turns out to be this one.
+    former: (Counters, Count),
     /// Whether numbers of this run were taken for an earlier one's.
     doubted: bool,
     /// Kills of this run that are not yet counted, because its start is not yet known.
@@ -134,6 +136,7 @@ impl Tracker {
             inspect_after: Monotonic::default(),
             pending: None,
             counters: Counters::default(),
+            former: (Counters::default(), 0),
             doubted: false,
             kills: 0,
             frozen: false,
@@ -182,13 +185,15 @@ impl Tracker {
 
     /// Its counters start over. What inspect told of the run before is forgotten: its start, its kills.
     pub(super) fn begin_run(&mut self) {
-        self.ran_before |= self.frozen;
-        self.frozen = false;
-        self.counters = Counters::default();
+        let counters = std::mem::take(&mut self.counters);
+        let kills = std::mem::take(&mut self.facts_mut().oom_kills);
+        if std::mem::take(&mut self.frozen) {
+            self.ran_before = true;
+            self.former = (counters, kills);
+        }
         self.doubted = false;
         self.kills = 0;
         let facts = self.facts_mut();
-        facts.oom_kills = 0;
         facts.run_start = UnixNanos::UNKNOWN;
         if let Some(details) = &mut facts.details {
             let details = Arc::make_mut(details);
@@ -239,8 +244,14 @@ impl Tracker {
     /// The run's start becomes final: with what inspect tells, else with the first number. Our clock may be behind the
     /// engine's, and either may have been set back since the run before.
     fn start_run(&mut self, told: UnixNanos, now: UnixNanos) {
+        let (counters, kills) = std::mem::take(&mut self.former);
         let start = match self.last_run {
-            Some((before, start)) if before == told => start,
+            // Late events spoke of the end of another run: this one goes on.
+            Some((before, start)) if before == told => {
+                self.counters = counters;
+                self.facts_mut().oom_kills = kills;
+                start
+            }
             _ => later(told.min(now), self.latest_start),
         };
         self.last_run = Some((told, start));

@@ -72,8 +72,8 @@ pub(crate) const STATE_METRICS: [&str; 5] = [
     "container.memory.oom_kill.count",
 ];
 
-pub(crate) fn is_state(metric: &Metric) -> bool {
-    STATE_METRICS.contains(&metric.name)
+pub(crate) fn is_state(metric: &str) -> bool {
+    STATE_METRICS.contains(&metric)
 }
 
 fn address(metric: &'static Metric) -> usize {
@@ -106,7 +106,7 @@ impl Collector {
                         }
                     }
                     Mark::First(value) | Mark::Next(value) => {
-                        sampled |= !is_state(point.metric);
+                        sampled |= !is_state(point.metric.name);
                         self.value(at, group, point, value, &mut doubled);
                     }
                 }

@@ -127,3 +127,11 @@ fn a_container_whose_inspect_hung_once_is_inspected_after_a_reload() {
     let hung = [Inspect(0, Call::Hangs), Pass(2000), Do(0, Exit(0)), Inspect(0, Call::Works), Pass(2000)];
     check(1, &[&hung[..], &[Reload(Choice { attributes: 4, ..Choice::default() })]].concat());
 }
+
+#[test]
+fn late_events_of_an_earlier_run_do_not_make_counters_forget_where_they_were() {
+    let delays = [&[Delay(0, Moment::Early); 4][..], &[Delay(1101, Moment::Early), Delay(0, Moment::Early)]].concat();
+    let delays = [&delays[..], &[Delay(120, Moment::Early), Delay(0, Moment::Early)]].concat();
+    let steps = [EngineClock(60), Pass(1), Do(0, Restart), Pass(999), Do(2, LinkRenewed(0))];
+    check_with(Choice::default(), 2, &delays, &steps);
+}

@@ -65,7 +65,8 @@ pub(crate) fn play(script: &Script) -> Result<(), Wrong> {
     world.play(&script.steps);
     let log: Vec<&str> = world.log.iter().map(String::as_str).collect();
     let shown = &log[log.len().saturating_sub(MOST_SHOWN)..];
-    Err(Wrong(format!("{}\n{script:?}\n{}", shown.join("\n"), world.collector.wrong.join("\n"))))
+    let wrong: Vec<&str> = world.collector.wrong.iter().take(8).map(String::as_str).collect();
+    Err(Wrong(format!("{}\n{script:?}\n{}", shown.join("\n"), wrong.join("\n"))))
 }
 
 /// A call on its way.
@@ -479,7 +480,8 @@ impl World {
             s.live && !s.refused && s.container.as_deref() == Some(event.container.as_str())
         };
         let ends = self.collector.series.iter().enumerate();
-        let ends = ends.filter(|(_, s)| of_it(s) && (all || !is_state(s.metric))).map(|(at, s)| (at, s.ends)).collect();
+        let ends =
+            ends.filter(|(_, s)| of_it(s) && (all || !is_state(s.metric.name))).map(|(at, s)| (at, s.ends)).collect();
         self.duties.push((self.now + REACTION + 1, self.now, Duty::Ended(ends)));
     }
 
@@ -663,7 +665,7 @@ impl World {
             && self.changed_link < call.asked;
         // With many calls out, a further one about it may wait.
         let alone = self.calls.len() < 8 && !self.calls.iter().any(|c| is_about(&c.call, &id));
-        let settled = self.choices.last().is_none_or(|(at, _)| *at < call.asked);
+        let settled = self.choices.last().is_none_or(|(at, _)| *at + TIMEOUT < call.asked);
         if plain && alone && simple && settled {
             self.duties.push((self.now + DELAY + 1, self.now, Duty::Sampled(id)));
         }

@@ -151,7 +151,7 @@ impl Event {
                 write!(f, "new settings rejected, the old ones stay: {}", Listed(errors, "; "))
             }
             Self::ShuttingDown { within } => write!(f, "shutting down within {}", Took(*within)),
-            Self::Stopped { unsent: 0 } => f.write_str("stopped; everything was delivered"),
+            Self::Stopped { unsent: 0 } => f.write_str("stopped; nothing is left to send"),
             Self::Stopped { unsent } => write!(f, "stopped; {unsent} points were not delivered"),
             Self::SecondSignal => f.write_str("asked a second time: ending at once"),
             _ => Ok(()),
@@ -378,7 +378,7 @@ mod tests {
             &Event::SettingsReloaded { changed: vec!["interval".into(), "log.level".into()] },
             "settings reloaded: changed interval, log.level",
         );
-        check(&Event::Stopped { unsent: 0 }, "stopped; everything was delivered");
+        check(&Event::Stopped { unsent: 0 }, "stopped; nothing is left to send");
         check(&Event::Stopped { unsent: 7 }, "stopped; 7 points were not delivered");
         check(
             &Event::ServiceOff { what: "the status page", address: "127.0.0.1:9797".into(), cause: "in use".into() },
