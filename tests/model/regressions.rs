@@ -138,7 +138,8 @@ fn late_events_of_an_earlier_run_do_not_make_counters_forget_where_they_were() {
 
 #[test]
 fn numbers_on_their_way_since_before_a_restart_are_not_those_of_the_next_run() {
-    let delays = [Delay(814, Moment::Late), Delay(943, Moment::Early), Delay(0, Moment::Early), Delay(0, Moment::Early)];
+    let delays =
+        [Delay(814, Moment::Late), Delay(943, Moment::Early), Delay(0, Moment::Early), Delay(0, Moment::Early)];
     let settings = Choice { filter: 1, slower: 2, ..Choice::default() };
     check_with(settings, 3, &delays, &[Pass(232), Pass(956), Pass(13), Quietly(2, Restart)]);
 }
