@@ -7,6 +7,8 @@ mod rates;
 mod resource;
 mod semconv;
 mod table;
+#[cfg(test)]
+mod tests;
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;

@@ -8,6 +8,8 @@
 
 mod life;
 mod owed;
+#[cfg(test)]
+mod tests;
 
 use std::sync::{Arc, Weak};
 use std::time::Duration;

@@ -617,7 +617,8 @@ impl World {
                 self.inspect_hung |= matches!(answer, Err(EngineError::Timeout { .. }));
                 let now = self.now;
                 let c = self.engine.find(&question.id)?;
-                c.described = answer.as_ref().ok().map(|_| now);
+                // An answer of a moment before something happened describes what was.
+                c.described = answer.as_ref().ok().filter(|_| computed > c.touched || computed == now).map(|_| now);
                 c.samples = 0;
                 // An answer without what the settings ask for now does not count.
                 if answer.is_ok()
