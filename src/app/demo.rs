@@ -27,6 +27,8 @@ use crate::telemetry::Telemetry;
 const PATIENCE: Duration = Duration::from_secs(2);
 /// Starts and removals a second in a simulated engine of a size of one's own.
 const CHURN: f64 = 0.5;
+/// The most bytes of a request. Decoded by the embedded collector it takes five times as much, in this same process.
+const REQUEST: usize = 256 << 10;
 /// Retractions that wait for the view.
 const RETRACTIONS: usize = 4096;
 
@@ -78,7 +80,7 @@ pub async fn demo(
     };
     let way = Way::new(&settings, clock, telemetry, Some(Arc::new(on_ended)));
     let running = Running::start(watched, &way, Until::Told);
-    let to = export::Settings { endpoint: collector, ..export::Settings::default() };
+    let to = export::Settings { endpoint: collector, max_request_bytes: REQUEST, ..export::Settings::default() };
     let worker = worker(&to, &way, running.refusals())?;
     let (deadline, ending) = watch::channel(None);
     let (drained, mut is_drained) = watch::channel(false);
