@@ -157,13 +157,8 @@ fn cgroup_v1_gives_all_there_is() {
 
 #[test]
 fn cgroup_v2_gives_no_counts_of_disk_operations() {
-    let device = BlockDevice {
-        number: Some((254, 0)),
-        read_bytes: Some(10),
-        written_bytes: Some(0),
-        reads: None,
-        writes: None,
-    };
+    let device =
+        BlockDevice { number: Some((254, 0)), read_bytes: Some(10), written_bytes: Some(0), reads: None, writes: None };
     let sample = Sample { devices: vec![device], pids: Some(1), ..Sample::default() };
     check(
         sample,
@@ -178,13 +173,8 @@ fn cgroup_v2_gives_no_counts_of_disk_operations() {
 
 #[test]
 fn windows_gives_sums_over_its_disks() {
-    let device = BlockDevice {
-        number: None,
-        read_bytes: Some(10),
-        written_bytes: Some(20),
-        reads: Some(1),
-        writes: Some(2),
-    };
+    let device =
+        BlockDevice { number: None, read_bytes: Some(10), written_bytes: Some(20), reads: Some(1), writes: Some(2) };
     let cpu = Cpu { total: Some(1_000_000_000), ..Cpu::default() };
     check(
         Sample { cpu, devices: vec![device], ..Sample::default() },
@@ -270,10 +260,7 @@ fn a_device_has_its_name_where_the_engine_s_host_is_this_host() {
     let points = converter.usage(&facts(State::Running, None), &usage(sample));
     assert_eq!(
         words(&points),
-        [
-            "disk.io{disk.io.direction=read,system.device=sda} 1",
-            "disk.io{disk.io.direction=read,system.device=8:16} 1"
-        ]
+        ["disk.io{disk.io.direction=read,system.device=sda} 1", "disk.io{disk.io.direction=read,system.device=8:16} 1"]
     );
 }
 
@@ -384,12 +371,11 @@ fn counters_that_started_over_start_then() {
         vec![(CounterGroup::Interface("eth1".into()), later(1)), (CounterGroup::Device(Some((8, 16))), later(2))];
     let usage = Usage { since, ..usage(sample) };
     for point in converter().usage(&facts(State::Running, None), &usage) {
-        let expected =
-            match (point.attributes.get("network.interface.name"), point.attributes.get("system.device")) {
-                (Some("eth1"), _) => later(1),
-                (_, Some("8:16")) => later(2),
-                _ => RUN,
-            };
+        let expected = match (point.attributes.get("network.interface.name"), point.attributes.get("system.device")) {
+            (Some("eth1"), _) => later(1),
+            (_, Some("8:16")) => later(2),
+            _ => RUN,
+        };
         assert_eq!(point.start, expected, "{}", word(&point));
     }
 }
@@ -568,7 +554,10 @@ fn each_metric_is_turned_off_by_its_name() {
         let mut converter = Converter::new("prod".into(), Settings { metrics, ..Settings::default() });
         let points = one_of_each(&mut converter);
         assert!(points.iter().all(|p| p.metric.name != *name), "{name}");
-        assert!(CONTRACT.iter().all(|(n, ..)| n == name || points.iter().any(|p| p.metric.name == *n)), "without {name}");
+        assert!(
+            CONTRACT.iter().all(|(n, ..)| n == name || points.iter().any(|p| p.metric.name == *n)),
+            "without {name}"
+        );
     }
 }
 

@@ -120,6 +120,8 @@ struct World {
     watching: Option<Watching>,
     duties: Vec<(u64, u64, Duty)>,
     sampled_at: Vec<(Text, u64)>,
+    /// When a container was last ended as no longer watched.
+    unwatched_at: Vec<(Text, u64)>,
     /// Whether the engine answers, as far as the agent was told.
     good: bool,
     changed_link: u64,
@@ -207,6 +209,7 @@ impl World {
             watching: None,
             duties: Vec::new(),
             sampled_at: Vec::new(),
+            unwatched_at: Vec::new(),
             good: false,
             changed_link: 0,
             failing: None,
@@ -508,7 +511,9 @@ impl World {
                         && self.choices.last().is_none_or(|(at, _)| *at < since)
                         && !self.calls.iter().any(|c| c.asked <= due && is_about(&c.call, &id));
                     let told = self.sampled_at.iter().any(|(c, at)| **c == *id.as_str() && *at >= since);
-                    if undisturbed && !told && !self.finished {
+                    // An inspect that was on its way may tell of what a filter does not admit: nothing is owed then.
+                    let unwatched = self.unwatched_at.iter().any(|(c, at)| **c == *id.as_str() && *at >= since);
+                    if undisturbed && !told && !unwatched && !self.finished {
                         self.wrong(format!("the numbers of {id} came {} ms ago and are not committed", DELAY / MS));
                     }
                 }
@@ -781,6 +786,10 @@ impl World {
             self.sampled_at.push((container, self.now));
         }
         for (container, reason) in told.ended {
+            if reason == Reason::Unwatched {
+                self.unwatched_at.retain(|(c, _)| *c != container);
+                self.unwatched_at.push((container.clone(), self.now));
+            }
             if !self.ever_refused && !self.is_right(&container, reason) {
                 self.wrong(format!("series of {} ended: {reason}; that is not so", &container[..12]));
             }
