@@ -78,6 +78,7 @@ fn network(interface: &str, bytes: i64) -> Network {
 // -- what each kind of engine gives ------------------------------------------------------------------------------------
 
 #[test]
+#[expect(clippy::too_many_lines, reason = "a table")]
 fn cgroup_v1_gives_all_there_is() {
     let device = BlockDevice {
         number: Some((8, 16)),
