@@ -186,6 +186,8 @@ fn with_settings<'a>(
     log.flush(LAST_WORDS);
     Ok(match result {
         Ok(()) => Status::Done,
+        // Nobody reads any more.
+        Err(AppError::Io(error)) if error.kind() == io::ErrorKind::BrokenPipe => Status::Done,
         Err(_) if json => Status::Failed,
         Err(error) => fail(err, &error.to_string()),
     })
