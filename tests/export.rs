@@ -14,6 +14,7 @@ use dockpulse::export::{
     Compression, ExportReport, Failure, Headers, Outcome, Protocol, Retry, Settings, Unsent, Worker, metrics_url,
 };
 use dockpulse::model::batch::{Batch, Group, Mark, Point, Reason};
+use dockpulse::model::published::Decision;
 use dockpulse::model::series::{AttributeInterner, Kind, Metric, Resource, Value};
 use dockpulse::model::time::{Clock, Monotonic, UnixNanos};
 use dockpulse::outbox::{MemoryOutbox, Queue};
@@ -70,7 +71,7 @@ impl Sender {
     }
 
     fn push(&self, batch: Batch) {
-        assert_eq!(self.queue.push(batch, self.clock.now().mono).dropped_values, 0);
+        assert_eq!(self.queue.push(Decision { batch, ..Decision::default() }, self.clock.now()).dropped_values, 0);
     }
 
     /// Asks the worker to end within a time, and waits for it.

@@ -7,6 +7,7 @@ use tokio::sync::{mpsc, watch};
 
 use dockpulse::convert::DeviceNames;
 use dockpulse::export::{self, Worker};
+use dockpulse::model::published::Decision;
 use dockpulse::model::time::Clock;
 use dockpulse::outbox::{MemoryOutbox, Queue};
 use dockpulse::pipeline::{Drive, Pipeline, Settings, Until, drive};
@@ -49,7 +50,7 @@ pub(crate) async fn run(simulated: Simulated) -> Result<(), Box<dyn std::error::
         clock,
         control,
         commit: Box::new(move |commit, _| {
-            let pushed = queue.push(commit.batch, clock.now().mono);
+            let pushed = queue.push(Decision { batch: commit.batch, ..Decision::default() }, clock.now());
             assert_eq!(pushed.dropped_values, 0, "the collector keeps up");
         }),
         observe: Box::new(move |happening, _, _| {

@@ -17,6 +17,7 @@ use crate::export::{self, ExportReport, Outcome};
 use crate::ledger::Commit;
 use crate::model::batch::Point;
 use crate::model::engine::Wanted;
+use crate::model::published::Decision;
 use crate::model::series::Resource;
 use crate::model::time::{Clock, UnixNanos};
 use crate::outbox::Queue;
@@ -261,6 +262,7 @@ fn drive(watched: Watched, control: mpsc::Receiver<Control>, way: &Way) -> Drive
     let endpoint = watched.settings.endpoint.clone();
     let bridge = || Bridge::new(way.telemetry.clone(), way.clock, endpoint.clone(), way.on_ended.clone());
     let (committing, mut observing, way) = (bridge(), bridge(), way.clone());
+    let key = watched.settings.convert.identity.engine_key.clone();
     let place = way.names.place(endpoint.clone());
     let engine = watched.engine.clone();
     let mut left_out = LeftOut::new(way.telemetry.clone(), way.left_out.clone());
@@ -276,7 +278,9 @@ fn drive(watched: Watched, control: mpsc::Receiver<Control>, way: &Way) -> Drive
             let before = std::mem::replace(&mut shown, pipeline.live());
             way.telemetry.gauges().set_series_live(way.live.change(before, shown));
             if !commit.batch.is_empty() {
-                let pushed = way.queue.push(commit.batch, committing.now().mono);
+                let Commit { batch, changes, latest, .. } = commit;
+                let decision = Decision { engine: key.clone(), batch, changes, latest };
+                let pushed = way.queue.push(decision, committing.now());
                 bridge::pushed(&way.telemetry, &way.queue, &pushed);
             }
         }),

@@ -6,22 +6,9 @@ use hashbrown::HashSet;
 
 use super::{Facet, STEP};
 use crate::model::batch::{Group, Mark, Point, Reason, SeriesPoint};
+use crate::model::published::Published;
 use crate::model::series::{Attributes, Metric, Resource};
 use crate::model::time::UnixNanos;
-
-/// What identifies one series within a life, and the start time of its last point.
-#[derive(Debug, Clone)]
-struct Published {
-    metric: &'static Metric,
-    attributes: Attributes,
-    start: UnixNanos,
-}
-
-impl Published {
-    fn is(&self, metric: &'static Metric, attributes: &Attributes) -> bool {
-        self.metric.is(metric) && (self.attributes.is_same(attributes) || self.attributes == *attributes)
-    }
-}
 
 /// The published series of one owner. It outlives its series, so that their time goes on rising.
 #[derive(Debug)]

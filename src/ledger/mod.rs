@@ -18,6 +18,8 @@ use hashbrown::HashMap;
 
 use crate::model::batch::{Batch, Group, Point, Reason, SeriesPoint};
 use crate::model::container::ContainerId;
+use crate::model::published::Change;
+pub use crate::model::published::{Facet, Owner};
 use crate::model::series::Resource;
 use crate::model::time::UnixNanos;
 use life::Life;
@@ -27,47 +29,6 @@ use owed::Owed;
 const STEP: Duration = Duration::from_millis(1);
 /// From so many retired identities on, those that nobody holds any more are forgotten.
 const FIRST_SWEEP: usize = 256;
-
-/// Whose series they are.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub enum Owner {
-    /// The engine's own.
-    Engine,
-    /// A container's.
-    Container(ContainerId),
-}
-
-/// Series of one owner that come and go together.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Facet {
-    /// What the list and inspect tell; stays after a stop.
-    State,
-    /// What a sample tells.
-    Usage,
-    /// What it takes of the disk, which is asked for on a timer of its own.
-    Filesystem,
-}
-
-impl Facet {
-    /// All of them.
-    const ALL: [Self; 3] = [Self::State, Self::Usage, Self::Filesystem];
-
-    /// Why a series of it ends while the others go on.
-    fn ending(self) -> Reason {
-        match self {
-            Self::State => Reason::StateChanged,
-            Self::Usage | Self::Filesystem => Reason::SeriesEnded,
-        }
-    }
-
-    fn index(self) -> usize {
-        match self {
-            Self::State => 0,
-            Self::Usage => 1,
-            Self::Filesystem => 2,
-        }
-    }
-}
 
 /// Series that ended together, for logs and counters.
 #[derive(Debug, Clone, PartialEq)]
@@ -87,6 +48,10 @@ pub struct Commit {
     pub batch: Batch,
     /// Which series ended in it.
     pub ended: Vec<Ended>,
+    /// Owners whose live series changed.
+    pub changes: Vec<Change>,
+    /// No point of this ledger bears a later time stamp.
+    pub latest: UnixNanos,
 }
 
 /// What is published, exactly.

@@ -4,6 +4,7 @@ pub mod batch;
 pub mod container;
 pub mod engine;
 pub mod observation;
+pub mod published;
 pub mod sample;
 pub mod series;
 pub mod ssh;

@@ -7,7 +7,8 @@ use tokio::sync::Notify;
 
 use super::{Outbox, Pushed, Stats};
 use crate::model::batch::{Batch, BatchSource, Left};
-use crate::model::time::Monotonic;
+use crate::model::published::Decision;
+use crate::model::time::Now;
 
 /// A shared outbox. Copies are handles to the same.
 #[derive(Clone)]
@@ -30,9 +31,9 @@ impl Queue {
         Self { shared: Arc::new(Shared { outbox, pushed: Notify::new(), drained: Notify::new() }) }
     }
 
-    /// Appends a batch. Never waits: what has no room is dropped and told.
-    pub fn push(&self, batch: Batch, now: Monotonic) -> Pushed {
-        let pushed = self.outbox().push(batch, now);
+    /// Appends what was decided. Never waits: what has no room is dropped and told.
+    pub fn push(&self, decision: Decision, now: Now) -> Pushed {
+        let pushed = self.outbox().push(decision.batch, now.mono);
         self.shared.pushed.notify_one();
         pushed
     }

@@ -10,6 +10,7 @@ use dockpulse::engine::Address;
 use dockpulse::engine::docker::DockerEngine;
 use dockpulse::export::{self, Worker};
 use dockpulse::model::engine::ApiVersion;
+use dockpulse::model::published::Decision;
 use dockpulse::model::time::{Clock, UnixNanos};
 use dockpulse::outbox::Queue;
 use dockpulse::outbox::memory::MemoryOutbox;
@@ -143,7 +144,8 @@ fn drive(
         control,
         commit: Box::new(move |commit, _| {
             if !commit.batch.is_empty() {
-                let dropped = queue.push(commit.batch, clock.now().mono).dropped_values;
+                let dropped =
+                    queue.push(Decision { batch: commit.batch, ..Decision::default() }, clock.now()).dropped_values;
                 assert_eq!(dropped, 0, "the outbox is large enough");
             }
         }),

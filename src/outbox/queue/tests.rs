@@ -7,7 +7,7 @@ use tokio::task::JoinSet;
 use super::*;
 use crate::model::batch::{Group, Mark, Point, Reason};
 use crate::model::series::{AttributeInterner, Kind, Metric, Resource, Value};
-use crate::model::time::UnixNanos;
+use crate::model::time::{Monotonic, UnixNanos};
 use crate::outbox::MemoryOutbox;
 
 static METRIC: Metric = Metric { name: "a", unit: "1", kind: Kind::Gauge };
@@ -32,6 +32,11 @@ async fn soon<T>(what: impl Future<Output = T>) -> T {
     tokio::time::timeout(Duration::from_secs(60), what).await.expect("it comes")
 }
 
+fn push(queue: &Queue, batch: Batch) -> Pushed {
+    let now = Now { mono: Monotonic::default(), wall: UnixNanos(1) };
+    queue.push(Decision { batch, ..Decision::default() }, now)
+}
+
 fn queue() -> Queue {
     Queue::new(MemoryOutbox::new(usize::MAX))
 }
@@ -47,7 +52,7 @@ async fn taking_waits_for_a_push_and_gives_the_same_until_it_is_acknowledged() {
     tokio::time::sleep(Duration::from_secs(1)).await;
     assert!(taking.try_join_next().is_none());
     for number in [1, 2] {
-        let _ = queue.push(batch(number), Monotonic::default());
+        let _ = push(&queue, batch(number));
     }
     assert_eq!(*soon(taking.join_next()).await.unwrap().unwrap(), batch(1));
     assert_eq!(*queue.next().await, batch(1));
@@ -60,7 +65,7 @@ async fn taking_waits_for_a_push_and_gives_the_same_until_it_is_acknowledged() {
 async fn it_is_drained_when_the_last_batch_is_acknowledged() {
     let queue = queue();
     queue.drained().await;
-    let _ = queue.push(batch(1), Monotonic::default());
+    let _ = push(&queue, batch(1));
     queue.next().await;
     let mut draining = JoinSet::new();
     draining.spawn({
@@ -76,12 +81,12 @@ async fn it_is_drained_when_the_last_batch_is_acknowledged() {
 #[tokio::test(start_paused = true)]
 async fn it_is_drained_when_all_that_is_left_turns_out_not_to_be_owed() {
     let queue = Queue::new(MemoryOutbox::new(0));
-    let push = |id, mark| queue.push(marked(id, mark), Monotonic::default()).dropped_values;
-    assert_eq!(push("delivered", Mark::First(Value::Int(1))), 0);
+    let put = |id, mark| push(&queue, marked(id, mark)).dropped_values;
+    assert_eq!(put("delivered", Mark::First(Value::Int(1))), 0);
     queue.next().await;
-    assert_eq!(push("dropped", Mark::First(Value::Int(1))), 1);
+    assert_eq!(put("dropped", Mark::First(Value::Int(1))), 1);
     queue.acknowledge();
-    assert_eq!(push("dropped", Mark::Retracted(Reason::Removed)), 0);
+    assert_eq!(put("dropped", Mark::Retracted(Reason::Removed)), 0);
     assert_eq!(queue.left(), Left { batches: 1, points: 1, retractions: 1 });
     soon(async {
         tokio::select! {
@@ -101,6 +106,6 @@ fn a_panic_elsewhere_does_not_end_it() {
         panic!("while the lock is held");
     });
     assert!(panicked.join().is_err());
-    assert_eq!(queue.push(batch(1), Monotonic::default()), Pushed::default());
+    assert_eq!(push(&queue, batch(1)), Pushed::default());
     assert_eq!(queue.stats().left.batches, 1);
 }
