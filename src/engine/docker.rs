@@ -19,6 +19,7 @@ use hyper_util::rt::{TokioExecutor, TokioTimer};
 use tokio::sync::{Semaphore, SemaphorePermit};
 
 use super::failure::{Peer, deepest};
+use super::introduction::introduction;
 use super::podman::Podman;
 use super::sockets::Socket;
 use super::stream::{Room, Streams};
@@ -185,35 +186,14 @@ impl DockerEngine {
         {
             return Err(error.clone());
         }
-        let header = |name: &str| {
-            let head = ping.as_ref().ok()?.headers().get(name)?.to_str().ok()?;
-            Some(head.to_owned())
-        };
         let (version, info) = futures_util::future::join(self.typed.version(), self.typed.info()).await;
         let (version_withheld, info_withheld) = (withheld("/version", &version), withheld("/info", &info));
-        let (version, info) = (version.unwrap_or_default(), info.unwrap_or_default());
-        let newest = header("api-version").or(version.api_version).and_then(|v| ApiVersion::parse(&v));
-        let oldest = version.min_api_version.and_then(|v| ApiVersion::parse(&v));
-        let spoken = newest.map(|v| v.min(ApiVersion::NEWEST.max(oldest.unwrap_or(v))));
-        let components = version.components.unwrap_or_default();
-        let server = header("server").filter(|s| s.starts_with("Libpod/"));
-        let podman = (components.iter().any(|c| c.name.starts_with("Podman")) || server.is_some())
-            .then(|| Podman::of(version.version.as_deref().or(server.as_deref())));
+        let headers = ping.as_ref().ok().map(http::Response::headers);
+        let it = introduction(headers, version.unwrap_or_default(), info.unwrap_or_default());
         if let (Ok(mut v), Ok(mut p)) = (self.spoken.write(), self.podman.write()) {
-            (*v, *p) = (spoken, podman);
+            (*v, *p) = (it.spoken, it.podman);
         }
-        let arch = info.architecture.or(version.arch);
-        Ok(EngineInfo {
-            api: self.fixed.or(spoken).unwrap_or(ApiVersion::ONE_SHOT),
-            version: version.version.or(info.server_version).map(decode::text),
-            runtime: Some(if podman.is_some() { "podman".into() } else { "docker".into() }),
-            host_name: info.name.map(decode::text).filter(|n| !n.is_empty()),
-            host_arch: arch.map(|a| decode::architecture(&a)).filter(|a| !a.is_empty()),
-            memory_total: info.mem_total.filter(|m| *m > 0),
-            kernel: info.kernel_version.or(version.kernel_version).map(decode::text),
-            version_withheld,
-            info_withheld,
-        })
+        Ok(EngineInfo { api: self.fixed.unwrap_or(it.info.api), version_withheld, info_withheld, ..it.info })
     }
 }
 

@@ -4,6 +4,10 @@ pub mod decode;
 pub mod docker;
 mod events;
 mod failure;
+#[cfg(fuzzing)]
+#[doc(hidden)]
+pub mod fuzzing;
+mod introduction;
 mod lenient;
 mod podman;
 pub mod sockets;

@@ -74,7 +74,7 @@ pub(super) struct SshFailure {
 }
 
 impl SshFailure {
-    fn of(status: Option<ExitStatus>, heard: &[u8]) -> Self {
+    pub(super) fn of(status: Option<ExitStatus>, heard: &[u8]) -> Self {
         let said = String::from_utf8_lossy(heard);
         let code = status.and_then(|s| s.code());
         let words = last_lines(&said);

@@ -5,7 +5,7 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use bytes::{BufMut, Bytes};
+use bytes::{Buf, BufMut, Bytes};
 use http::uri::PathAndQuery;
 use http::{HeaderMap, Uri};
 use http_body_util::{BodyExt, Limited};
@@ -101,7 +101,7 @@ fn is_timeout(status: &Status) -> bool {
 }
 
 /// The verdict on a status: the collector's, or one that tonic made of a failed connection, which has a source.
-fn verdict(status: &Status) -> Verdict {
+pub(super) fn verdict(status: &Status) -> Verdict {
     if let Some(source) = status.source() {
         return broken(source, mend);
     }
@@ -122,14 +122,19 @@ fn mend(text: &str) -> &'static str {
 }
 
 /// The content of an answer with status OK.
-enum Answer {
+pub(super) enum Answer {
     Read(ExportMetricsServiceResponse),
     Unreadable,
     Nothing,
 }
 
 impl Answer {
-    fn verdict(self) -> Verdict {
+    /// Reads the message; one that cannot be read is told as such and is no error.
+    pub(super) fn read(message: impl Buf) -> Self {
+        ExportMetricsServiceResponse::decode(message).map_or(Self::Unreadable, Self::Read)
+    }
+
+    pub(super) fn verdict(self) -> Verdict {
         match self {
             Self::Read(ExportMetricsServiceResponse { partial_success: Some(partial) }) => {
                 classify::acked(partial.rejected_data_points, &partial.error_message)
@@ -140,7 +145,7 @@ impl Answer {
     }
 }
 
-/// Requests are bytes already; an answer that cannot be decoded is told as such and is no error.
+/// Requests are bytes already.
 #[derive(Debug, Clone, Copy)]
 struct PassThrough;
 
@@ -175,7 +180,7 @@ impl Decoder for PassThrough {
     type Error = Status;
 
     fn decode(&mut self, answer: &mut DecodeBuf<'_>) -> Result<Option<Answer>, Status> {
-        Ok(Some(ExportMetricsServiceResponse::decode(answer).map_or(Answer::Unreadable, Answer::Read)))
+        Ok(Some(Answer::read(answer)))
     }
 }
 
@@ -210,7 +215,7 @@ impl tower_service::Service<http::Request<Body>> for Guarded {
     }
 }
 
-fn sound_details(headers: HeaderMap) -> HeaderMap {
+pub(super) fn sound_details(headers: HeaderMap) -> HeaderMap {
     if !headers.contains_key(STATUS_DETAILS) {
         return headers;
     }

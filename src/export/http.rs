@@ -7,6 +7,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use flate2::write::GzEncoder;
 use http::header::{CONTENT_ENCODING, CONTENT_TYPE, RETRY_AFTER, USER_AGENT};
+use http::response::Parts;
 use http::{HeaderMap, HeaderValue, Method, Request, Response, Uri};
 use http_body_util::{BodyExt, Full, Limited};
 use hyper::body::Incoming;
@@ -20,7 +21,7 @@ use super::classify::{self, Failure, Verdict};
 use super::client::{LONGEST_ANSWER, broken};
 use super::grpc::UNREADABLE;
 use super::settings::Settings;
-use crate::model::time::Clock;
+use crate::model::time::{Clock, UnixNanos};
 
 const PROTOBUF: &str = "application/x-protobuf";
 
@@ -76,14 +77,19 @@ impl HttpClient {
         let (head, body) = answer.into_parts();
         // What does not fit is not read: dropping the rest ends the connection.
         let body = Limited::new(body, LONGEST_ANSWER).collect().await.map(|body| body.to_bytes());
-        if head.status.is_success() {
-            return body.map_or_else(|_| classify::acked(0, UNREADABLE), |body| accepted(&head.headers, &body));
-        }
-        let message = body.map(|body| error_text(&head.headers, &body)).unwrap_or_default();
-        let after = head.headers.get(RETRY_AFTER).and_then(|value| value.to_str().ok());
-        let after = after.and_then(|value| classify::retry_after(value, self.clock.now().wall));
-        classify::http(head.status, &message, after)
+        verdict(&head, body.ok(), self.clock.now().wall)
     }
+}
+
+/// The verdict on an answer; `None` for a body that is too long or broke off.
+pub(super) fn verdict(head: &Parts, body: Option<Bytes>, now: UnixNanos) -> Verdict {
+    if head.status.is_success() {
+        return body.map_or_else(|| classify::acked(0, UNREADABLE), |body| accepted(&head.headers, &body));
+    }
+    let message = body.map(|body| error_text(&head.headers, &body)).unwrap_or_default();
+    let after = head.headers.get(RETRY_AFTER).and_then(|value| value.to_str().ok());
+    let after = after.and_then(|value| classify::retry_after(value, now));
+    classify::http(head.status, &message, after)
 }
 
 /// The verdict on an answer with status 2xx: the collector has the points, whatever is in the body.

@@ -9,6 +9,9 @@ pub mod classify;
 pub mod client;
 pub mod delivery;
 pub mod encode;
+#[cfg(fuzzing)]
+#[doc(hidden)]
+pub mod fuzzing;
 mod grpc;
 mod http;
 pub mod part;

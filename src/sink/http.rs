@@ -21,7 +21,7 @@ pub(super) struct Http {
 }
 
 /// Why a request is not taken: the status, words for people, a header that says more.
-struct Refused(StatusCode, String, Option<(HeaderName, HeaderValue)>);
+pub(super) struct Refused(StatusCode, String, Option<(HeaderName, HeaderValue)>);
 
 impl Http {
     pub(super) fn new(inbox: Inbox) -> Self {
@@ -96,7 +96,7 @@ async fn collect(body: Incoming) -> Result<Bytes, Refused> {
 }
 
 /// Decompresses until the cap and not a byte further.
-fn gunzip(body: &[u8]) -> Result<Bytes, Refused> {
+pub(super) fn gunzip(body: &[u8]) -> Result<Bytes, Refused> {
     let mut out = Vec::new();
     let mut decoder = MultiGzDecoder::new(body).take(MAX_REQUEST as u64 + 1);
     if decoder.read_to_end(&mut out).is_err() {

@@ -6,6 +6,9 @@
 
 pub mod belief;
 pub mod expect;
+#[cfg(fuzzing)]
+#[doc(hidden)]
+pub mod fuzzing;
 mod grpc;
 mod http;
 pub mod identity;

@@ -5,6 +5,8 @@
 
 mod documents;
 mod feed;
+#[cfg(fuzzing)]
+pub(super) mod fuzzing;
 mod room;
 
 use std::future::Future;

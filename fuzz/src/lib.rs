@@ -1,0 +1,97 @@
+//! What the targets share: a measure of memory, inputs of several parts, streams in pieces, a folder.
+
+use std::path::{Path, PathBuf};
+use std::sync::LazyLock;
+use std::time::Duration;
+
+use dockpulse::model::time::{Monotonic, Now, UnixNanos};
+use peak_alloc::PeakAlloc;
+
+#[global_allocator]
+static MEMORY: PeakAlloc = PeakAlloc;
+
+/// What stands between the parts of an input that has several.
+const BETWEEN: &[u8] = b"\n%%\n";
+/// What stands for a long text in an input for a stream, and how long that is.
+const LONG: (u8, usize) = (0x01, 96 << 10);
+/// The most of them: enough for a line over the cap, and not for inputs that take long.
+const MOST_LONG: usize = 6;
+
+/// Does `work`, and says that it took more than `most` bytes of memory at once, if it did.
+#[track_caller]
+pub fn within<T>(most: usize, work: impl FnOnce() -> T) -> T {
+    MEMORY.reset_peak_usage();
+    let before = MEMORY.current_usage();
+    let done = work();
+    let took = MEMORY.peak_usage().saturating_sub(before);
+    assert!(took <= most, "it took {took} bytes of memory, {most} at most");
+    done
+}
+
+/// The first `N` parts of an input; those that are not there are empty.
+pub fn parts<const N: usize>(input: &[u8]) -> [&[u8]; N] {
+    let mut rest = Some(input);
+    std::array::from_fn(|i| {
+        let all = rest.take().unwrap_or_default();
+        let end = all.windows(BETWEEN.len()).position(|bytes| bytes == BETWEEN);
+        match end.filter(|_| i + 1 < N) {
+            Some(end) => {
+                rest = Some(&all[end + BETWEEN.len()..]);
+                &all[..end]
+            }
+            None => all,
+        }
+    })
+}
+
+/// The input with long texts written out.
+pub fn long(input: &[u8]) -> Vec<u8> {
+    let mut out = Vec::with_capacity(input.len());
+    let mut left = MOST_LONG;
+    for byte in input {
+        if *byte == LONG.0 && left > 0 {
+            left -= 1;
+            out.resize(out.len() + LONG.1, b'x');
+        } else {
+            out.push(*byte);
+        }
+    }
+    out
+}
+
+/// A text cut into pieces of many lengths, which its bytes decide.
+pub fn pieces(text: &[u8]) -> Vec<&[u8]> {
+    let mut state = text.iter().fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
+        (hash ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3)
+    });
+    let mut rest = text;
+    let mut out = Vec::new();
+    while !rest.is_empty() {
+        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        let random = (state >> 33) as usize;
+        let most = [1, 4, 40, 1 << 10, 200 << 10][random % 5];
+        let (piece, after) = rest.split_at((random / 5 % most + 1).min(rest.len()));
+        out.push(piece);
+        rest = after;
+    }
+    out
+}
+
+/// Whether a text can be shown on a terminal: nothing in it steers one.
+pub fn can_be_shown(text: &str) -> bool {
+    !text.contains(|c: char| c.is_control() && c != '\n')
+}
+
+/// A moment.
+pub fn at(seconds: u64) -> Now {
+    Now { mono: Monotonic(Duration::from_secs(seconds)), wall: UnixNanos(seconds.saturating_mul(1_000_000_000)) }
+}
+
+/// A folder of this process for the files of an input, in memory where that can be. `fuzz/run` takes it away.
+pub fn folder() -> &'static Path {
+    static FOLDER: LazyLock<PathBuf> = LazyLock::new(|| {
+        let folder = tempfile::Builder::new().prefix("dockpulse-fuzz-").tempdir().expect("a folder can be made");
+        folder.keep()
+    });
+    &FOLDER
+}

@@ -1,0 +1,34 @@
+//! For the fuzz targets: what reads a collector's answers and is private to this part.
+
+use bytes::Bytes;
+use ::http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode};
+use tonic::Status;
+
+use super::classify::Verdict;
+use super::grpc::{self, Answer};
+use super::http;
+use crate::model::time::UnixNanos;
+
+/// The verdict on an answer over HTTP; `None` if no such answer can be. Headers that cannot stand in one are left out.
+pub fn over_http(status: u16, headers: &[(&'static str, &[u8])], body: &[u8], now: UnixNanos) -> Option<Verdict> {
+    let mut answer = Response::new(());
+    *answer.status_mut() = StatusCode::from_u16(status).ok()?;
+    *answer.headers_mut() = header_map(headers);
+    Some(http::verdict(&answer.into_parts().0, Some(Bytes::copy_from_slice(body)), now))
+}
+
+/// The verdict on a gRPC status as headers or trailers tell it; `None` if they tell none, or success.
+pub fn grpc_status(headers: &[(&'static str, &[u8])]) -> Option<Verdict> {
+    let status = Status::from_header_map(&grpc::sound_details(header_map(headers)))?;
+    (status.code() != tonic::Code::Ok).then(|| grpc::verdict(&status))
+}
+
+/// The verdict on the message of an answer with status OK.
+pub fn grpc_message(message: &[u8]) -> Verdict {
+    Answer::read(message).verdict()
+}
+
+fn header_map(headers: &[(&'static str, &[u8])]) -> HeaderMap {
+    let values = headers.iter().filter_map(|(name, value)| Some((*name, HeaderValue::from_bytes(value).ok()?)));
+    values.map(|(name, value)| (HeaderName::from_static(name), value)).collect()
+}
