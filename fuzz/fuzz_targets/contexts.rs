@@ -3,14 +3,17 @@
 
 use std::fs;
 use std::path::Path;
+use std::sync::LazyLock;
 
 use dockpulse::app::known;
-use dockpulse::config::{self, Environment, Flags, Sources};
+use dockpulse::config::{self, Environment, Flags, Known, Sources};
 use dockpulse_fuzz::{can_be_shown, folder, parts, within};
 use libfuzzer_sys::fuzz_target;
 
 /// The folder of the context `fuzzed`: named by its digest.
 const META: &str = "contexts/meta/273586cef83e3c19519c8a067849911f3b8f6dc913e7962ed7aa2a1b05577627";
+
+static KNOWN: LazyLock<Known> = LazyLock::new(known);
 
 fuzz_target!(|input: &[u8]| {
     let [meta, client] = parts(input);
@@ -29,7 +32,7 @@ fuzz_target!(|input: &[u8]| {
             working_directory: Path::new("/nonexistent").to_owned(),
             system_directory: Path::new("/nonexistent").to_owned(),
         };
-        match within(most, || config::load(&sources, &known())) {
+        match within(most, || config::load(&sources, &KNOWN)) {
             Ok(loaded) => assert!(can_be_shown(&config::print(&loaded))),
             Err(errors) => assert!(can_be_shown(&errors.to_string()), "{errors}"),
         }

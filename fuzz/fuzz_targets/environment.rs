@@ -2,11 +2,14 @@
 #![no_main]
 
 use std::path::Path;
+use std::sync::LazyLock;
 
 use dockpulse::app::known;
-use dockpulse::config::{self, Environment, Flags, Sources};
+use dockpulse::config::{self, Environment, Flags, Known, Sources};
 use dockpulse_fuzz::{can_be_shown, within};
 use libfuzzer_sys::fuzz_target;
+
+static KNOWN: LazyLock<Known> = LazyLock::new(known);
 
 fuzz_target!(|text: &str| {
     let pairs = text.lines().filter_map(|line| line.split_once('='));
@@ -18,7 +21,7 @@ fuzz_target!(|text: &str| {
         working_directory: Path::new("/nonexistent").to_owned(),
         system_directory: Path::new("/nonexistent").to_owned(),
     };
-    match within((8 << 20) + 256 * text.len(), || config::load(&sources, &known())) {
+    match within((8 << 20) + 256 * text.len(), || config::load(&sources, &KNOWN)) {
         Ok(loaded) => {
             let shown = config::print(&loaded);
             assert!(can_be_shown(&shown), "{shown:?}");

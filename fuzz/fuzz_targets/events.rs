@@ -12,7 +12,7 @@ const LINE_CAP: usize = 256 << 10;
 fuzz_target!(|input: &[u8]| {
     let stream = long(input);
     let whole = vec![Bytes::copy_from_slice(&stream)];
-    let in_pieces: Vec<_> = pieces(&stream).into_iter().map(Bytes::copy_from_slice).collect();
+    let in_pieces: Vec<_> = pieces(&stream, input).into_iter().map(Bytes::copy_from_slice).collect();
     // The pieces are there already. What is kept of them: a line that is not too long yet, twice while its buffer grows;
     // the line that is read, as text; the events.
     let most = 8 * (LINE_CAP + stream.len().min(LINE_CAP)) + 128 * input.len();

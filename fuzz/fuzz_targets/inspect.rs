@@ -19,7 +19,6 @@ fuzz_target!(|body: &[u8]| {
     let most = (1 << 20) + 32 * body.len();
     let filesystem = within(most, || decode::filesystem(body));
     let details = within(most, || decode::inspect(body, &WANTED));
-    assert_eq!(filesystem.is_ok(), details.is_ok(), "both are of one answer");
     if let Ok(filesystem) = filesystem {
         assert!(filesystem.usage.is_none_or(|bytes| bytes >= 0));
         assert!(filesystem.capacity.is_none_or(|bytes| bytes > 0));
@@ -35,7 +34,7 @@ fn check(details: &Details) {
     assert!(details.name.as_ref().is_none_or(|name| !name.is_empty() && name.len() <= 4096));
     assert!(details.hostname.as_ref().is_none_or(|name| !name.is_empty() && name.len() <= 4096));
     assert!(details.env.iter().all(|(key, value)| WANTED.env.contains(&**key) && value.len() <= 4096));
-    assert!(details.command_line.as_ref().is_none_or(|line| !line.is_empty() && line.len() <= 4097 * 4097));
+    assert!(details.command_line.as_ref().is_none_or(|line| !line.is_empty() && line.len() <= 4096));
     assert!(details.memory_limit.is_none_or(|bytes| bytes > 0) && details.restart_count.is_none_or(|n| n >= 0));
     let more = details.more.as_ref().expect("it was asked for");
     let cpus = [details.cpu_limit, more.cpu_limit];

@@ -9,7 +9,7 @@ use libfuzzer_sys::fuzz_target;
 fuzz_target!(|body: &[u8]| {
     let read = |detail| within((4 << 20) + 8 * body.len(), || decode::stats(body, detail));
     let (plain, detailed) = (read(false), read(true));
-    assert_eq!(plain.is_ok(), detailed.is_ok(), "what is an answer does not depend on what is wanted of it");
+    assert!(plain.is_ok() || detailed.is_err(), "who wants more needs more to be right");
     let (Ok(Some(plain)), Ok(Some(mut detailed))) = (plain, detailed) else { return };
     check(&detailed);
     let detail = detailed.detail.take().expect("it was asked for");
@@ -53,6 +53,7 @@ fn check_detail(detail: &Detail) {
     assert!(detail.blkio.len() <= 8 * 6 * 256);
     assert!(detail.blkio.is_sorted_by_key(|b| (b.what, b.device, b.operation.clone())));
     let counts = detail.percpu.iter().flatten().chain(&detail.memory_peak).chain(&detail.memory_fails);
-    let counts = counts.chain(detail.memory.iter().map(|(_, count)| count)).chain(detail.blkio.iter().map(|b| &b.value));
+    let counts =
+        counts.chain(detail.memory.iter().map(|(_, count)| count)).chain(detail.blkio.iter().map(|b| &b.value));
     assert!(counts.into_iter().all(|count| *count >= 0));
 }

@@ -11,8 +11,9 @@ const STATS_CAP: usize = 256 << 10;
 fuzz_target!(|input: &[u8]| {
     let stream = long(input);
     let whole = fuzzing::documents([&stream[..]]);
-    let in_pieces = pieces(&stream);
-    let (documents, sound, ended) = within(4 * stream.len() + 128 * input.len() + 1024, || fuzzing::documents(in_pieces));
+    let in_pieces = pieces(&stream, input);
+    let (documents, sound, ended) =
+        within(4 * stream.len() + 128 * input.len() + 1024, || fuzzing::documents(in_pieces));
     for document in &documents {
         assert!(document.len() <= STATS_CAP);
         assert!(document.first() == Some(&b'{') && document.last() == Some(&b'}'));

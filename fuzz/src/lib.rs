@@ -1,5 +1,6 @@
 //! What the targets share: a measure of memory, inputs of several parts, streams in pieces, a folder.
 
+use std::hash::{DefaultHasher, Hash, Hasher};
 use std::path::{Path, PathBuf};
 use std::sync::LazyLock;
 use std::time::Duration;
@@ -12,10 +13,10 @@ static MEMORY: PeakAlloc = PeakAlloc;
 
 /// What stands between the parts of an input that has several.
 const BETWEEN: &[u8] = b"\n%%\n";
-/// What stands for a long text in an input for a stream, and how long that is.
-const LONG: (u8, usize) = (0x01, 96 << 10);
-/// The most of them: enough for a line over the cap, and not for inputs that take long.
-const MOST_LONG: usize = 6;
+/// What stands for a long text in an input for a stream, and how long that is: three of them are over a cap.
+const LONG: (&[u8], usize) = (b"<long>", 90 << 10);
+/// The most of them, so that no input takes long.
+const MOST_LONG: usize = 4;
 
 /// Does `work`, and says that it took more than `most` bytes of memory at once, if it did.
 #[track_caller]
@@ -47,30 +48,31 @@ pub fn parts<const N: usize>(input: &[u8]) -> [&[u8]; N] {
 /// The input with long texts written out.
 pub fn long(input: &[u8]) -> Vec<u8> {
     let mut out = Vec::with_capacity(input.len());
-    let mut left = MOST_LONG;
-    for byte in input {
-        if *byte == LONG.0 && left > 0 {
-            left -= 1;
-            out.resize(out.len() + LONG.1, b'x');
-        } else {
-            out.push(*byte);
-        }
+    let mut rest = input;
+    for _ in 0..MOST_LONG {
+        let Some(at) = rest.windows(LONG.0.len()).position(|bytes| bytes == LONG.0) else { break };
+        out.extend(&rest[..at]);
+        out.resize(out.len() + LONG.1, b'x');
+        rest = &rest[at + LONG.0.len()..];
     }
+    out.extend(rest);
     out
 }
 
-/// A text cut into pieces of many lengths, which its bytes decide.
-pub fn pieces(text: &[u8]) -> Vec<&[u8]> {
-    let mut state = text.iter().fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
-        (hash ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3)
-    });
+/// A text cut into pieces of many lengths, which the bytes of the input decide.
+pub fn pieces<'a>(text: &'a [u8], input: &[u8]) -> Vec<&'a [u8]> {
+    let mut hasher = DefaultHasher::new();
+    input.hash(&mut hasher);
+    let mut state = hasher.finish();
+    // A long text in pieces of few bytes each would take long.
+    let least = 1 + text.len() / 2000;
     let mut rest = text;
     let mut out = Vec::new();
     while !rest.is_empty() {
         state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
         let random = (state >> 33) as usize;
         let most = [1, 4, 40, 1 << 10, 200 << 10][random % 5];
-        let (piece, after) = rest.split_at((random / 5 % most + 1).min(rest.len()));
+        let (piece, after) = rest.split_at((random / 5 % most + least).min(rest.len()));
         out.push(piece);
         rest = after;
     }

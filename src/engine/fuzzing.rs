@@ -4,9 +4,9 @@ use bytes::Bytes;
 use futures_util::{FutureExt, StreamExt, stream};
 use http::{HeaderMap, HeaderValue};
 
-pub use super::stream::fuzzing::documents;
 use super::podman::Podman;
 use super::ssh::SshFailure;
+pub use super::stream::fuzzing::documents;
 use super::{decode, events, introduction};
 use crate::model::Text;
 use crate::model::engine::{EngineEvent, EngineInfo};

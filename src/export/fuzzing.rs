@@ -1,7 +1,7 @@
 //! For the fuzz targets: what reads a collector's answers and is private to this part.
 
-use bytes::Bytes;
 use ::http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode};
+use bytes::Bytes;
 use tonic::Status;
 
 use super::classify::Verdict;

@@ -9,6 +9,9 @@ use crate::model::container::{Details, Health, Labels, MoreDetails, State};
 use crate::model::engine::Wanted;
 use crate::model::time::UnixNanos;
 
+/// The most bytes of a command line that are kept.
+const COMMAND: usize = 4096;
+
 /// Reads an inspect answer.
 ///
 /// # Errors
@@ -118,8 +121,13 @@ fn text(word: &Word) -> Option<Text> {
 }
 
 fn joined<'a>(words: impl Iterator<Item = &'a Word>) -> Option<Text> {
-    let words: Vec<&str> = words.map(Word::as_str).collect();
-    Some(words.join(" ").trim().into()).filter(|text: &Text| !text.is_empty())
+    let mut line = String::new();
+    for (i, word) in words.enumerate() {
+        line.push_str(if i == 0 { "" } else { " " });
+        line.push_str(word.as_str());
+        line.truncate(line.floor_char_boundary(COMMAND));
+    }
+    Some(line.trim().into()).filter(|text: &Text| !text.is_empty())
 }
 
 impl StateOf {
@@ -202,6 +210,14 @@ mod tests {
         ] {
             assert_eq!(read(&format!(r#"{{"HostConfig":{config}}}"#)).cpu_limit, limit, "{config}");
         }
+    }
+
+    #[test]
+    fn of_a_command_line_the_beginning_is_kept() {
+        let text = format!(r#"{{"Path":"","Args":["sh","","{0}","{0}"]}}"#, "é".repeat(1500));
+        let line = read(&text).command_line.expect("a command line");
+        assert_eq!(line.len(), COMMAND - " ".len());
+        assert!(line.starts_with("sh  éé"), "{line}");
     }
 
     #[test]

@@ -14,12 +14,14 @@ use crate::model::engine::Wanted;
 
 /// The longest value of a label that is kept.
 const LABEL: usize = 4096;
+/// The most containers of one engine: an entry of few bytes takes many times as much memory.
+const MOST: usize = 100_000;
 
 /// Reads a list. Each id counts once; entries without a usable id are skipped and counted.
 ///
 /// # Errors
-/// When it is no whole JSON array, or one in which nothing is a container: half a list must not be taken for one, and
-/// nonsense not for the news that all containers are gone.
+/// When it is no whole JSON array, or one in which nothing is a container, or too many are: half a list must not be taken
+/// for one, and nonsense not for the news that all containers are gone.
 pub fn list(body: &[u8], wanted: &Wanted) -> Result<Listing, serde_json::Error> {
     let text = utf8(body);
     let mut json = serde_json::Deserializer::from_str(&text);
@@ -53,7 +55,12 @@ impl<'de> Visitor<'de> for ListSeed<'_> {
         let mut seen = HashSet::new();
         while let Some(entry) = seq.next_element_seed(EntrySeed(self.0))? {
             match entry {
-                Some(listed) if seen.insert(listed.id.clone()) => listing.containers.push(listed),
+                Some(listed) if seen.insert(listed.id.clone()) => {
+                    if seen.len() > MOST {
+                        return Err(serde::de::Error::custom(format_args!("more than {MOST} containers")));
+                    }
+                    listing.containers.push(listed);
+                }
                 Some(_) => {}
                 None => listing.skipped += 1,
             }
@@ -183,14 +190,19 @@ impl<'de> Visitor<'de> for LabelsSeed<'_> {
     }
 
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Labels, A::Error> {
-        let mut pairs = Vec::new();
+        let mut pairs: Vec<(Text, Text)> = Vec::new();
         while let Some(key) = map.next_key::<Cow<'de, str>>()? {
-            if self.0.labels.contains(&*key) {
-                let value: Word = map.next_value()?;
-                let value = value.as_str();
-                pairs.push((Text::from(&*key), value[..value.floor_char_boundary(LABEL)].into()));
-            } else {
+            if !self.0.labels.contains(&*key) {
                 map.next_value::<IgnoredAny>()?;
+                continue;
+            }
+            let value: Word = map.next_value()?;
+            let value = value.as_str();
+            let value: Text = value[..value.floor_char_boundary(LABEL)].into();
+            // No more of them are kept than are wanted, however often one comes.
+            match pairs.iter_mut().find(|(known, _)| **known == *key) {
+                Some((_, last)) => *last = value,
+                None => pairs.push((Text::from(&*key), value)),
             }
         }
         Ok(Labels::new(pairs))
@@ -301,5 +313,20 @@ mod tests {
         let text = [format!(r#"[{{"Id":"{ID}","Names":["/b"#).as_bytes(), b"\xff\xfe", br#"d"]}]"#].concat();
         let listing = list(&text, &wanted(&[])).expect("a list");
         assert_eq!(listing.containers[0].name.as_deref(), Some("b\u{fffd}\u{fffd}d"));
+    }
+
+    #[test]
+    fn of_a_label_that_comes_twice_the_last_counts() {
+        let text = format!(r#"[{{"Id":"{ID}","Labels":{{"team":"blue","x":"y","team":"red"}}}}]"#);
+        let listing = read(&text).expect("a list");
+        assert_eq!(listing.containers[0].labels, Labels::new(vec![("team".into(), "red".into())]));
+    }
+
+    #[test]
+    fn a_list_with_more_containers_than_any_host_has_is_refused() {
+        let entries: Vec<_> = (0..=MOST).map(|n| format!(r#"{{"Id":"{n:012x}"}}"#)).collect();
+        let error = read(&format!("[{}]", entries.join(","))).expect_err("one too many").to_string();
+        assert!(error.starts_with("more than 100000 containers"), "{error}");
+        assert_eq!(read(&format!("[{}]", entries[1..].join(","))).expect("a list").containers.len(), MOST);
     }
 }
