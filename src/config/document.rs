@@ -11,6 +11,8 @@ pub(super) const MAX_BYTES: usize = 1 << 20;
 const MAX_DEPTH: usize = 32;
 /// More than any sane file has, and the end of “billion laughs”.
 const MAX_NODES: usize = 20_000;
+/// The longest key; that of an attribute or a header is shorter. The path of each value is kept, with all keys in it.
+const MAX_KEY: usize = 255;
 
 /// A piece of a document.
 #[derive(Debug, Clone, PartialEq)]
@@ -86,6 +88,32 @@ impl Format {
     }
 }
 
+/// How much a document is once it is written out.
+#[derive(Debug, Clone, Copy, Default)]
+struct Size {
+    nodes: usize,
+    bytes: usize,
+}
+
+impl Size {
+    fn and(self, other: Self) -> Self {
+        Self { nodes: self.nodes.saturating_add(other.nodes), bytes: self.bytes.saturating_add(other.bytes) }
+    }
+
+    /// Without aliases no text is longer than its file.
+    fn is_too_large(self) -> bool {
+        self.nodes > MAX_NODES || self.bytes > MAX_BYTES
+    }
+}
+
+/// A key, if it is no longer than keys are.
+fn key(format: Format, at: Position, key: String) -> Result<String, Refused> {
+    match key.len() <= MAX_KEY {
+        true => Ok(key),
+        false => Err(format.refuse(at, format!("a key has at most {MAX_KEY} bytes"))),
+    }
+}
+
 impl Refused {
     /// As an error of the file or variable that the text came from.
     pub(super) fn within(self, origin: super::error::Origin, key: impl Into<String>) -> SettingsError {
@@ -94,6 +122,19 @@ impl Refused {
 }
 
 impl Node {
+    /// How many nodes are in it, itself included, and how many bytes of text.
+    fn size(&self) -> Size {
+        let none = Size { nodes: 1, bytes: 0 };
+        match &self.kind {
+            Kind::Null => none,
+            Kind::Scalar(text) => Size { nodes: 1, bytes: text.len() },
+            Kind::List(nodes) => nodes.iter().map(Self::size).fold(none, Size::and),
+            Kind::Table(entries) => entries
+                .iter()
+                .fold(none, |size, entry| size.and(entry.value.size()).and(Size { nodes: 0, bytes: entry.key.len() })),
+        }
+    }
+
     /// A value that came from elsewhere than a document.
     pub(super) fn scalar(text: impl Into<String>) -> Self {
         Self { at: Position { line: 1, column: 1 }, kind: Kind::Scalar(text.into()) }

@@ -14,8 +14,8 @@ pub(super) fn parse(text: &str) -> Result<Node, Refused> {
         let at = lines.position(e.span().map_or(0, |span| span.start));
         Format::Toml.refuse(at, e.message().lines().collect::<Vec<_>>().join("; "))
     })?;
-    let kind = table(root.get_ref(), &lines, 0)?;
-    Ok(Node { at: Position { line: 1, column: 1 }, kind })
+    let node = Node { at: Position { line: 1, column: 1 }, kind: table(root.get_ref(), &lines, 0)? };
+    if node.size().is_too_large() { Err(Format::Toml.refuse(node.at, "more than any settings are")) } else { Ok(node) }
 }
 
 fn table(table: &DeTable<'_>, lines: &Lines<'_>, depth: usize) -> Result<Kind, Refused> {
@@ -24,7 +24,8 @@ fn table(table: &DeTable<'_>, lines: &Lines<'_>, depth: usize) -> Result<Kind, R
     entries.sort_by_key(|(span, ..)| span.start);
     let entries = entries.into_iter().map(|(span, key, value)| {
         let at = lines.position(span.start);
-        Ok(Entry { at, key: key.get_ref().to_string(), value: node(value, at, lines, depth + 1)? })
+        let key = super::key(Format::Toml, at, key.get_ref().to_string())?;
+        Ok(Entry { at, key, value: node(value, at, lines, depth + 1)? })
     });
     Ok(Kind::Table(entries.collect::<Result<_, _>>()?))
 }

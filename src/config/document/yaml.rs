@@ -6,7 +6,7 @@ use yaml_rust2::Event;
 use yaml_rust2::parser::Parser;
 use yaml_rust2::scanner::{Marker, ScanError, TScalarStyle};
 
-use super::{Entry, Format, Kind, MAX_DEPTH, MAX_NODES, Node, Position, Problem, Refused};
+use super::{Entry, Format, Kind, MAX_DEPTH, Node, Position, Problem, Refused, Size};
 
 /// Reads one document. An empty text is an empty table.
 pub(super) fn parse(text: &str) -> Result<Node, Refused> {
@@ -28,7 +28,10 @@ struct Builder {
     root: Option<Node>,
     open: Vec<Open>,
     anchors: HashMap<usize, Node>,
-    nodes: usize,
+    /// Of all that was read, aliases written out.
+    size: Size,
+    /// Of what anchors stand at, which is there twice.
+    kept: Size,
 }
 
 struct Open {
@@ -51,9 +54,9 @@ impl Builder {
             Event::Scalar(text, style, anchor, _) => self.complete(Node { at, kind: scalar(text, style) }, anchor),
             Event::Alias(anchor) => {
                 let node = self.anchors.get(&anchor).ok_or_else(|| refuse(at, "unknown alias"))?;
-                self.nodes += size(node);
+                grow(&mut self.size, node.size(), at)?;
                 let node = node.clone();
-                self.complete(node, 0)
+                self.put(node, 0)
             }
             Event::SequenceStart(anchor, _) => self.open(Open { at, anchor, kind: OpenKind::List(Vec::new()) }),
             Event::MappingStart(anchor, _) => {
@@ -81,12 +84,16 @@ impl Builder {
         self.complete(Node { at, kind }, anchor)
     }
 
+    /// Takes in a node of the text; what is in it was taken in before.
     fn complete(&mut self, node: Node, anchor: usize) -> Result<(), Refused> {
-        self.nodes += 1;
-        if self.nodes > MAX_NODES {
-            return Err(refuse(node.at, "too large when its aliases are written out"));
-        }
+        let bytes = if let Kind::Scalar(text) = &node.kind { text.len() } else { 0 };
+        grow(&mut self.size, Size { nodes: 1, bytes }, node.at)?;
+        self.put(node, anchor)
+    }
+
+    fn put(&mut self, node: Node, anchor: usize) -> Result<(), Refused> {
         if anchor > 0 {
+            grow(&mut self.kept, node.size(), node.at)?;
             self.anchors.insert(anchor, node.clone());
         }
         match self.open.last_mut().map(|open| &mut open.kind) {
@@ -103,7 +110,7 @@ impl Builder {
 
 fn key_of(node: Node, entries: &[Entry]) -> Result<String, Refused> {
     let key = match node.kind {
-        Kind::Scalar(key) => key,
+        Kind::Scalar(key) => super::key(Format::Yaml, node.at, key)?,
         _ => return Err(refuse(node.at, "a key is a single word")),
     };
     match entries.iter().find(|entry| entry.key == key) {
@@ -117,13 +124,10 @@ fn scalar(text: String, style: TScalarStyle) -> Kind {
     if is_null { Kind::Null } else { Kind::Scalar(text) }
 }
 
-/// How many nodes are in it, itself included; its size and depth are bounded.
-fn size(node: &Node) -> usize {
-    1 + match &node.kind {
-        Kind::Null | Kind::Scalar(_) => 0,
-        Kind::List(nodes) => nodes.iter().map(size).sum(),
-        Kind::Table(entries) => entries.iter().map(|entry| size(&entry.value)).sum(),
-    }
+/// Adds to what there is, if it is not too much.
+fn grow(size: &mut Size, by: Size, at: Position) -> Result<(), Refused> {
+    *size = size.and(by);
+    if size.is_too_large() { Err(refuse(at, "too large when its aliases are written out")) } else { Ok(()) }
 }
 
 fn position(marker: Marker) -> Position {

@@ -264,3 +264,27 @@ fn a_message_shows_no_control_characters_and_no_secrets() {
     assert!(errors.contains("export.timeout: \"${env:T}\": expected a duration"), "{errors}");
     assert_eq!(errors.lines().count(), 4, "{errors}");
 }
+
+#[test]
+fn a_small_file_does_not_become_a_large_one() {
+    let text = "x".repeat(500_000);
+    let aliases = vec!["*a"; 1000].join(",");
+    let errors = World::with(&format!("a: &a {text}\nb: [{aliases}]\n")).errors();
+    assert!(errors.contains("too large when its aliases are written out"), "{errors}");
+    let nested = "&b [".repeat(20).replace("&b", "&b0");
+    let errors = World::with(&format!("a: {nested}{text}{}\n", "]".repeat(20))).errors();
+    assert!(errors.contains("too large when its aliases are written out"), "{errors}");
+    let many = format!("x = [{}]\n", "1,".repeat(20_000));
+    let errors = World::new().file("dockpulse.toml", &many).errors();
+    assert!(errors.contains("more than any settings are"), "{errors}");
+}
+
+#[test]
+fn a_key_is_no_longer_than_any_name() {
+    for (name, text) in [("dockpulse.yaml", ": {a: 1}"), ("dockpulse.toml", " = 1")] {
+        let world = |bytes| World::new().file(name, &format!("{}{text}\n", "k".repeat(bytes)));
+        let errors = world(256).errors();
+        assert!(errors.contains(":1:1") && errors.contains("a key has at most 255 bytes"), "{errors}");
+        assert!(world(255).errors().contains("unknown key"), "{}", world(255).errors());
+    }
+}
