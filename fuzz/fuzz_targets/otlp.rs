@@ -4,13 +4,15 @@
 use bytes::Bytes;
 use dockpulse::sink::belief::{Belief, Limits};
 use dockpulse::sink::fuzzing::{self, Door};
+use dockpulse::sink::table::Table;
 use dockpulse::sink::{Received, json};
-use dockpulse_fuzz::{at, within};
+use dockpulse_fuzz::{at, can_be_shown, within};
 use libfuzzer_sys::fuzz_target;
 use opentelemetry_proto::tonic::collector::metrics::v1::ExportMetricsServiceRequest;
 use prost::Message;
 
 const LIMITS: Limits = Limits { series: 8, bytes: 16 << 10, retracted: 3, violations: 4 };
+const PLAIN: Table = Table { color: false };
 /// The largest request that is taken.
 const MAX_REQUEST: usize = 16 << 20;
 
@@ -30,7 +32,10 @@ fuzz_target!(|body: &[u8]| {
         let Ok(received) = within(most, || door.read(spans, json, &body)) else { continue };
         match received.expect("what was taken in comes out") {
             Received::Metrics(request) => believe(&request),
-            Received::Traces(request) => one_line(json::line(&request)),
+            Received::Traces(request) => {
+                one_line(json::line(&request));
+                assert!(can_be_shown(&PLAIN.spans(&request)));
+            }
         }
     }
 });
@@ -42,7 +47,10 @@ fn believe(request: &ExportMetricsServiceRequest) {
     one_line(json::line(request));
     let mut belief = Belief::new(LIMITS);
     for seconds in 1..3 {
-        belief.apply(request, at(seconds));
+        for change in belief.apply(request, at(seconds)) {
+            let line = PLAIN.change(&change);
+            assert!(can_be_shown(&line) && line.matches('\n').count() == 1, "{line:?}");
+        }
         check(&belief);
     }
     // The same once more changes nothing.
@@ -65,5 +73,6 @@ fn check(belief: &Belief) {
     assert_eq!(belief.resources().map(|(_, live)| live).sum::<usize>(), counts.live);
     assert!(counts.live + counts.retracted <= LIMITS.series && counts.retracted <= LIMITS.retracted);
     assert!(belief.violations().len() <= LIMITS.violations);
+    assert!(belief.violations().iter().all(|v| can_be_shown(&PLAIN.violation(v))));
     assert!(belief.violations().iter().all(|v| v.series.len() <= 512 && v.detail.len() <= 512));
 }

@@ -79,9 +79,10 @@ pub fn pieces<'a>(text: &'a [u8], input: &[u8]) -> Vec<&'a [u8]> {
     out
 }
 
-/// Whether a text can be shown on a terminal: nothing in it steers one.
+/// Whether a text can be shown on a terminal: nothing in it steers one or turns the direction of what is around it.
 pub fn can_be_shown(text: &str) -> bool {
-    !text.contains(|c: char| c.is_control() && c != '\n')
+    let turns = |c| matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
+    !text.contains(|c: char| turns(c) || c.is_control() && c != '\n')
 }
 
 /// A moment.
