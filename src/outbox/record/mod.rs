@@ -62,3 +62,6 @@ pub enum Damage {
     #[error("the record has one more new {0} than there is room for")]
     NoRoom(&'static str),
 }
+
+#[cfg(test)]
+mod tests;
