@@ -84,6 +84,21 @@ fn a_content_that_says_more_than_it_holds_is_refused_before_room_is_made() {
 }
 
 #[test]
+fn runs_that_do_not_fit_their_group_are_refused() {
+    // One group of one series that has a start time: the run of start times, the run of marks.
+    let batch = |starts: u8, marks: u8| [0, 1, 0, 0, 0, 1, 1, 1, b'm', 0, 1, 0, 0, 2, starts, marks];
+    let read = |bytes: [u8; 16]| decode_batch(&bytes, |_| None, &mut Words::default()).map(|b| b.unknown_groups);
+    assert_eq!(read(batch(1, 8)), Ok(1));
+    for starts in [0, 2] {
+        assert_eq!(read(batch(starts, 8)), Err(Damage::Unusable("run of start times")));
+    }
+    assert_eq!(read(batch(1, 1 << 5 | 8)), Err(Damage::Unusable("run of marks")));
+    for code in [4, 7, 17, 31] {
+        assert_eq!(read(batch(1, code)), Err(Damage::Unusable("mark")), "{code}");
+    }
+}
+
+#[test]
 fn an_owner_with_an_id_that_is_none_is_refused() {
     for id in ["", "abc", "../../version?x", "ABCDEF012345"] {
         let bytes = [&[0, 1, id.len() as u8][..], id.as_bytes(), &[0, 0, 0, 0]].concat();

@@ -69,7 +69,9 @@ pub(super) fn batch() -> impl Strategy<Value = Batch> {
     let shapes = vec(vec(series(), 0..24), 1..4);
     let marks = vec((mark(), 1..20_usize), 1..5);
     let group = (0..3_usize, 0..4_usize, any::<u64>(), marks);
-    (vec(resource(), 3), shapes, vec(group, 0..20)).prop_map(|(resources, shapes, groups)| {
+    (vec(resource(), 3), shapes, vec(group, 0..20)).prop_map(|(resources, mut shapes, groups)| {
+        // The same metrics with other attributes are other series.
+        shapes.push(shapes[0].iter().map(|(metric, set, start)| (*metric, (set + 1) % SETS.len(), *start)).collect());
         let (sets, resources) = (interned(), resources.into_iter().map(Arc::new).collect::<Vec<_>>());
         let group = |(whose, shape, time, marks): (usize, usize, u64, Vec<(Mark, usize)>)| {
             let point = |((metric, set, start), mark): (&(usize, usize, UnixNanos), Mark)| Point {
