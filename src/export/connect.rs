@@ -263,6 +263,22 @@ impl Wire {
         }
     }
 
+    /// Whoever takes nothing from the first may have said why, and that may be on its way still: it is waited for.
+    fn unwritten<T>(&mut self, cx: &mut Context<'_>, polled: Poll<io::Result<T>>) -> Poll<io::Result<T>> {
+        let Poll::Ready(Err(error)) = polled else { return polled };
+        self.failed(&error);
+        if self.is_fresh {
+            let mut some = [0; 16];
+            let mut said = ReadBuf::new(&mut some);
+            match Pin::new(&mut self.stream).poll_read(cx, &mut said) {
+                Poll::Pending => return Poll::Pending,
+                Poll::Ready(Ok(())) => self.first(said.filled()),
+                Poll::Ready(Err(other)) => self.failed(&other),
+            }
+        }
+        Poll::Ready(Err(error))
+    }
+
     /// Looks at what comes first.
     fn first(&mut self, bytes: &[u8]) {
         if !std::mem::take(&mut self.is_fresh) {
@@ -311,12 +327,12 @@ impl AsyncRead for Wire {
 impl AsyncWrite for Wire {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
         let polled = Pin::new(&mut self.stream).poll_write(cx, buf);
-        polled.map_err(|error| self.with_failure(error))
+        self.unwritten(cx, polled)
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         let polled = Pin::new(&mut self.stream).poll_flush(cx);
-        polled.map_err(|error| self.with_failure(error))
+        self.unwritten(cx, polled)
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
@@ -329,17 +345,10 @@ impl AsyncWrite for Wire {
         bufs: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
         let polled = Pin::new(&mut self.stream).poll_write_vectored(cx, bufs);
-        polled.map_err(|error| self.with_failure(error))
+        self.unwritten(cx, polled)
     }
 
     fn is_write_vectored(&self) -> bool {
         self.stream.is_write_vectored()
-    }
-}
-
-impl Wire {
-    fn with_failure(&self, error: io::Error) -> io::Error {
-        self.failed(&error);
-        error
     }
 }
