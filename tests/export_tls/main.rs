@@ -7,9 +7,12 @@ mod certificates;
 #[expect(dead_code, reason = "other tests use the rest")]
 #[path = "../support/collector.rs"]
 mod collector;
+#[path = "../support/engine.rs"]
+mod engine;
 #[path = "../support/front.rs"]
 mod front;
 
+mod agent;
 mod own;
 mod proxies;
 mod tls;
