@@ -20,7 +20,7 @@ pub fn over_http(status: u16, headers: &[(&'static str, &[u8])], body: &[u8], no
 /// The verdict on a gRPC status as headers or trailers tell it; `None` if they tell none, or success.
 pub fn grpc_status(headers: &[(&'static str, &[u8])]) -> Option<Verdict> {
     let status = Status::from_header_map(&grpc::sound_details(header_map(headers)))?;
-    (status.code() != tonic::Code::Ok).then(|| grpc::verdict(&status))
+    (status.code() != tonic::Code::Ok).then(|| grpc::told(&status))
 }
 
 /// The verdict on the message of an answer with status OK.
