@@ -1,11 +1,12 @@
 //! What the ledger decided and the collector does not have yet: a FIFO of batches with a bound.
 //!
 //! `memory` keeps it in memory; `durable` on disk, too; `queue` is the handle that the ledger's side and the exporter
-//! share.
+//! share; `record` has the bytes of what is kept on disk.
 
 pub mod durable;
 pub mod memory;
 pub mod queue;
+pub mod record;
 mod unborn;
 
 use std::sync::Arc;
