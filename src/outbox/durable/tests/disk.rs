@@ -191,6 +191,8 @@ impl Media for Disk {
         self.state().operate(false).map_err(|error| Trouble::io("the disk", &error))
     }
 
+    fn release(&mut self) {}
+
     fn open(&mut self) -> io::Result<Option<(Backend, u64)>> {
         let mut state = self.state();
         state.operate(false)?;
