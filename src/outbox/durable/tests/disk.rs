@@ -66,6 +66,11 @@ impl Disk {
         self.state().left = Some(operations);
     }
 
+    /// The process does not die.
+    pub(super) fn lives(&self) {
+        self.state().left = None;
+    }
+
     pub(super) fn is_dead(&self) -> bool {
         self.state().left == Some(0)
     }
