@@ -165,7 +165,8 @@ impl Probe {
 
     /// Publishes numbers that wait, once inspect has told or was given up.
     fn settle(&mut self, id: &ContainerId, now: Now) {
-        let streams = matches!(self.source(), Source::Stream { .. });
+        let source = self.source();
+        let streams = matches!(source, Source::Stream { .. });
         let Some(tracker) = self.trackers.get_mut(id) else { return };
         if tracker.waits_for_inspect(self.inspect_forbidden) || !tracker.is_running() {
             return;
@@ -176,6 +177,7 @@ impl Probe {
         if tracker.doubts(&sample, most) {
             return self.want_sample(id);
         }
+        tracker.resume_run(&sample, at, source);
         let fallen = tracker.counters.fallen(&sample);
         if self.inspect_forbidden && fallen.contains(&CounterGroup::Cpu) {
             tracker.begin_run();
