@@ -78,6 +78,11 @@ impl Life {
         self.changed
     }
 
+    /// It is to be told, changed or not.
+    pub(super) fn tell(&mut self) {
+        self.changed = true;
+    }
+
     /// It is told.
     pub(super) fn told(&mut self) {
         self.changed = false;

@@ -258,6 +258,12 @@ impl Ledger {
         commit
     }
 
+    /// With the next commit everything that is live is told as changed: it is kept under another engine's name from then on.
+    pub fn tell_all(&mut self) {
+        self.changed = true;
+        self.lives.values_mut().for_each(Life::tell);
+    }
+
     /// What has changed since this was asked last.
     fn changes(&mut self) -> Vec<Change> {
         let mut changes = Vec::new();

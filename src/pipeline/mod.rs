@@ -151,6 +151,9 @@ impl Pipeline {
         self.converter.set_devices(devices);
         self.identities.clear();
         self.engine = None;
+        if settings.convert.identity.engine_key != *self.key() {
+            self.ledger.tell_all();
+        }
         self.settings = settings;
         self.apply(Input::Settings(self.settings.probe.clone()), now)
     }
@@ -206,6 +209,11 @@ impl Pipeline {
     /// What makes series of it.
     pub fn converter(&self) -> &Converter {
         &self.converter
+    }
+
+    /// What tells the engine from others, over restarts of the agent: what is published is kept under it.
+    pub fn key(&self) -> &Text {
+        &self.settings.convert.identity.engine_key
     }
 
     /// What the engine is called now.

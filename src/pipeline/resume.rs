@@ -58,11 +58,14 @@ fn resumed((owner, standing): &(Owner, Standing)) -> Option<Resumed> {
     let series = |facet: Facet| standing.facets[facet.index()].iter();
     let starts = || series(Facet::Usage).filter(|s| s.metric.kind == Kind::Counter).map(|s| s.start);
     let kills = || series(Facet::State).filter(|s| Converter::counts_kills(s.metric)).map(|s| s.start);
+    let counters = || series(Facet::State).filter(|s| s.metric.kind == Kind::Counter);
+    let restarts = counters().filter(|s| !Converter::counts_kills(s.metric)).map(|s| s.start);
     Some(Resumed {
         id: id.clone(),
         // Counters that started over within the run have later ones.
         run: starts().min(),
         latest_start: starts().chain(kills()).max().unwrap_or_default(),
+        restarts: restarts.max().unwrap_or_default(),
         kills: kills().next().is_some(),
         measured: series(Facet::Filesystem).next().is_some(),
     })

@@ -10,13 +10,10 @@ use crate::model::batch::Reason;
 use crate::model::container::{ContainerId, Listing};
 use crate::model::engine::Source;
 use crate::model::observation::Observation;
-use crate::model::sample::Sample;
 use crate::model::time::{Now, UnixNanos};
 
-/// By how much our time and the engine's time of one sample may differ for reasons other than the clocks.
-const SLACK: Duration = Duration::from_millis(250);
-/// The same, where numbers may have waited in a stream.
-const SLACK_OF_STREAMS: Duration = Duration::from_millis(1500);
+/// Numbers of a stream are so old at most, as a rule, when they are asked for.
+const AGE_IN_STREAM: Duration = Duration::from_millis(1500);
 
 /// A container whose series an agent before this one has published.
 #[derive(Debug, Clone)]
@@ -27,6 +24,8 @@ pub struct Resumed {
     pub run: Option<UnixNanos>,
     /// The latest start that any counter of a run was given.
     pub latest_start: UnixNanos,
+    /// Since when restarts are counted, as it was published.
+    pub restarts: UnixNanos,
     /// Whether kills for memory are published.
     pub kills: bool,
     /// Whether it is published what it takes of the disk.
@@ -90,6 +89,7 @@ impl Tracker {
     fn take_up(&mut self, resumed: &Resumed, latest: UnixNanos) {
         self.latest_start = resumed.latest_start;
         self.resumed_at = Some(latest);
+        self.facts_mut().restarts_start = resumed.restarts;
         // Nobody remembers how many there were: those from now on are counted.
         self.facts_mut().kills_since = resumed.kills.then(|| later(latest, resumed.latest_start));
         if let Some(start) = resumed.run.filter(|_| self.is_running()) {
@@ -102,11 +102,15 @@ impl Tracker {
     }
 
     /// The first numbers after a restart of the agent are here: is this the run that was published, so that its start stays?
-    pub(super) fn resume_run(&mut self, sample: &Sample, at: Now, source: Source) {
+    /// `read` is when the engine took them, by its clock; they came `at`, and it `took` so long to ask.
+    pub(super) fn resume_run(&mut self, read: Option<UnixNanos>, at: Now, took: Duration, source: Source) {
         let Some(published) = self.published_run.take() else { return };
         let told = self.facts.details.as_ref().and_then(|d| d.started_at);
         let goes_on = match told {
-            Some(told) => published.is(told, sample.read, at.wall, source),
+            Some(told) => {
+                let waited = if let Source::Stream { .. } = source { AGE_IN_STREAM } else { Duration::ZERO };
+                published.is(told, read, at.wall, took + waited)
+            }
             None => !self.seems_younger(published.latest, at),
         };
         match told {
@@ -133,8 +137,8 @@ impl Tracker {
 }
 
 impl PublishedRun {
-    /// Whether the run that began at `told`, by the engine's clock, is this one. `read` is when the engine took the first
-    /// numbers, by its clock, and `now` when they came, by ours.
+    /// Whether the run that began at `told`, by the engine's clock, is this one. The engine has taken the first numbers at
+    /// `read`, by its clock, no longer than `took` before `now`, by ours.
     ///
     /// A run is published with the start that the engine tells, so as a rule the same start is the same run, and another one
     /// another run. It is published with another one only if the engine's clock was ahead of ours, so that the start lay in
@@ -142,18 +146,19 @@ impl PublishedRun {
     /// published began before its published start, another one that came after it began later. If our own clock was set back
     /// meanwhile, nothing can be compared, and it is another run: what is counted anew under an old start would be a
     /// counter that falls.
-    fn is(self, told: UnixNanos, read: Option<UnixNanos>, now: UnixNanos, source: Source) -> bool {
-        let slack = if let Source::Stream { .. } = source { SLACK_OF_STREAMS } else { SLACK };
-        let began = match read.map(|read| (read.since(now), now.since(read))) {
-            Some((Some(ahead), _)) => UnixNanos(told.0.saturating_sub(nanos(ahead))),
-            Some((_, Some(behind))) => told.after(behind),
-            _ => told,
+    fn is(self, told: UnixNanos, read: Option<UnixNanos>, now: UnixNanos, took: Duration) -> bool {
+        // The earliest moment that it may have been: the engine's clock is ahead by no more than this.
+        let asked = UnixNanos(now.0.saturating_sub(nanos(took)));
+        let began = match read {
+            Some(read) if read >= asked => UnixNanos(told.0.saturating_sub(read.0 - asked.0)),
+            Some(read) => UnixNanos(told.0.saturating_add(asked.0 - read.0)),
+            None => told,
         };
         if !self.start.is_known() {
             // It was published without a start, because nobody told.
             return began <= self.latest;
         }
-        told == self.start || now > self.latest && began <= self.start.after(slack)
+        told == self.start || now > self.latest && began <= self.start
     }
 }
 
@@ -172,7 +177,7 @@ mod tests {
     fn is(start: u64, told: u64, ahead: i64) -> bool {
         let read = (300 * S).saturating_add_signed(ahead * S.cast_signed());
         let run = PublishedRun { start: UnixNanos(start * S), latest: UnixNanos(200 * S) };
-        run.is(UnixNanos(told * S), Some(UnixNanos(read)), UnixNanos(300 * S), Source::OneShot)
+        run.is(UnixNanos(told * S), Some(UnixNanos(read)), UnixNanos(300 * S), Duration::ZERO)
     }
 
     #[test]
@@ -199,14 +204,14 @@ mod tests {
     #[test]
     fn a_run_that_was_published_without_a_start_goes_on_unless_it_began_later_than_anything_published() {
         let run = PublishedRun { start: UnixNanos::UNKNOWN, latest: UnixNanos(200 * S) };
-        let is = |told: u64| run.is(UnixNanos(told * S), None, UnixNanos(300 * S), Source::OneShot);
+        let is = |told: u64| run.is(UnixNanos(told * S), None, UnixNanos(300 * S), Duration::ZERO);
         assert!(is(150) && !is(201));
     }
 
     #[test]
     fn when_our_own_clock_was_set_back_only_the_same_start_is_the_same_run() {
         let run = PublishedRun { start: UnixNanos(100 * S), latest: UnixNanos(200 * S) };
-        let is = |told: u64| run.is(UnixNanos(told * S), Some(UnixNanos(50 * S)), UnixNanos(50 * S), Source::OneShot);
+        let is = |told: u64| run.is(UnixNanos(told * S), Some(UnixNanos(50 * S)), UnixNanos(50 * S), Duration::ZERO);
         assert!(is(100) && !is(45));
     }
 }

@@ -109,6 +109,7 @@ impl Sizes {
         self.rest_all();
         if round.is_none() {
             self.end_all(Reason::SeriesEnded);
+            self.resumed_until = None;
             self.known.clear();
         }
     }
@@ -343,6 +344,7 @@ impl Sizes {
         self.said.push(Output::Happened(Happening::Missing(Feature::Filesystem, error)));
         self.rest_all();
         self.end_all(Reason::SampleFailed);
+        self.resumed_until = None;
         self.known.clear();
     }
 

@@ -69,6 +69,16 @@ impl Ask {
     }
 }
 
+/// Numbers that were told.
+#[derive(Debug)]
+pub(super) struct Pending {
+    pub(super) sample: Sample,
+    /// When the answer came.
+    pub(super) at: Now,
+    /// How long it took.
+    pub(super) took: Duration,
+}
+
 /// A container that is watched.
 #[derive(Debug)]
 pub(super) struct Tracker {
@@ -88,7 +98,7 @@ pub(super) struct Tracker {
     /// Lists have it inspected from then on only: it hung.
     pub(super) inspect_after: Monotonic,
     /// Numbers that wait for inspect.
-    pub(super) pending: Option<Box<(Sample, Now)>>,
+    pub(super) pending: Option<Box<Pending>>,
     pub(super) counters: Counters,
     /// Counters and kills of the run before, in case that it turns out to be this one.
     former: (Counters, Count),

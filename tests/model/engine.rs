@@ -261,6 +261,11 @@ impl Container {
         matches!(self.state, State::Running | State::Paused)
     }
 
+    /// Whether the last start came so shortly after the one before that an answer takes longer.
+    pub(crate) fn follows_at_once(&self) -> bool {
+        matches!(self.starts[..], [.., before, last] if last.abs_diff(before) < 3 * SECOND)
+    }
+
     fn start(&mut self, now: u64, wall: u64) {
         self.state = State::Running;
         self.run_since = now;

@@ -11,7 +11,7 @@ use dockpulse::pipeline::{Pipeline, Published};
 use dockpulse::probe::Input;
 
 use crate::collector::SIZE_METRICS;
-use crate::engine::{Container, SECOND};
+use crate::engine::Container;
 use crate::script::{Call, Choice};
 use crate::world::{Duty, MEMORY, TIMEOUT, World, settings};
 
@@ -101,7 +101,7 @@ impl World {
             let counts = s.metric.name == "container.restarts" && lately(c.run_since);
             let kills = s.metric.name == "container.memory.oom_kill.count";
             // A run that followed another at once, or whose start no clock tells, may be taken for that.
-            let run = lately(c.run_since) && (!clocks_run_true || follows_at_once(c));
+            let run = lately(c.run_since) && (!clocks_run_true || c.follows_at_once());
             !s.live || renewed || counts || kills || run
         });
     }
@@ -138,11 +138,6 @@ impl World {
             self.wrong(format!("{name} of {id} ended over a restart of the agent, and nothing had happened to it"));
         }
     }
-}
-
-/// Whether the last start came so shortly after the one before that an answer takes longer.
-fn follows_at_once(c: &Container) -> bool {
-    matches!(c.starts[..], [.., before, last] if last.abs_diff(before) < 3 * SECOND)
 }
 
 mod cases {

@@ -85,7 +85,9 @@ pub(crate) fn compare(question: &Question<'_>, collector: &Collector) -> Vec<Str
         let who = format!("{} ({})", c.id.short(), c.state.as_str());
         check_owner(&who, &container(question, c), &series, &mut wrong);
         check_resource(&who, &series, |r| container_resource(r, question, c), &mut wrong);
-        if vague(question, c) || c.inspect_failed || !question.clocks_run_true {
+        // A run that came at once after another may be taken for that, if the agent was started again meanwhile.
+        let like_another = question.was_killed && c.follows_at_once();
+        if vague(question, c) || c.inspect_failed || !question.clocks_run_true || like_another {
             continue;
         }
         // Kills are counted anew by an agent that was started again.
