@@ -21,18 +21,28 @@ pub(super) struct Life {
     changed: bool,
     /// It was published by an agent before this one, and nothing of its usage by this one.
     resumed: bool,
+    /// What that agent had published: since when it counted is known here alone.
+    before: [Arc<[Published]>; Facet::ALL.len()],
 }
 
 impl Life {
     /// A life without series whose time stamps will lie above `floor`.
     pub(super) fn new(resource: Arc<Resource>, floor: UnixNanos) -> Self {
-        Self { resource, facets: Default::default(), last: floor, changed: false, resumed: false }
+        Self {
+            resource,
+            facets: Default::default(),
+            last: floor,
+            changed: false,
+            resumed: false,
+            before: Default::default(),
+        }
     }
 
     /// A life that an agent before this one began, and no point of which is later than `latest`.
     pub(super) fn resume(standing: Standing, latest: UnixNanos) -> Self {
         let Standing { resource, facets } = standing;
-        Self { resource, facets, last: latest, changed: false, resumed: true }
+        let before = facets.clone();
+        Self { resource, facets, last: latest, changed: false, resumed: true, before }
     }
 
     /// Whether its series are published under this identity.
@@ -115,7 +125,8 @@ impl Life {
             let marked = known.iter().zip(points).map(|(k, p)| value(p, k.start, Mark::Next)).collect();
             return (self.group(marked, now), 0);
         }
-        let (live, marked, ended) = replace(known, points, late, facet.ending());
+        let before = &self.before[facet.index()];
+        let (live, marked, ended) = replace(known, before, points, late, facet.ending());
         *known = live;
         self.changed = true;
         (self.group(marked, now), ended)
@@ -182,9 +193,11 @@ fn move_starts(known: &mut Arc<[Published]>, points: &[SeriesPoint]) -> bool {
 }
 
 /// What is live then, what to send, and how many series ended: retractions first, then the points. Of two points of
-/// one series the first counts. Series of `late` metrics that are not given stay live.
+/// one series the first counts. Series of `late` metrics that are not given stay live. The starts of those that begin
+/// do not lie before those of their `former` lives.
 fn replace(
     known: &[Published],
+    former: &[Published],
     points: Vec<SeriesPoint>,
     late: &[&'static Metric],
     reason: Reason,
@@ -201,7 +214,8 @@ fn replace(
     out.extend(ended.into_iter().map(|series| retraction(series, reason)));
     for p in points {
         let old = before.get(&key(p.metric, &p.attributes));
-        let start = old.map_or(p.start, |old| start(old, p.start));
+        let ended = || former.iter().find(|b| b.is(p.metric, &p.attributes));
+        let start = old.copied().or_else(ended).map_or(p.start, |old| start(old, p.start));
         live.push(Published { metric: p.metric, attributes: p.attributes.clone(), start });
         out.push(value(p, start, if old.is_some() { Mark::Next } else { Mark::First }));
     }

@@ -440,7 +440,8 @@ impl Core {
 
     fn all_rows(&self) -> Vec<Row> {
         let of = |(engine, owners): (&Text, &HashMap<Owner, Standing>)| {
-            let row = |(owner, standing): (&Owner, &Standing)| ((engine.clone(), owner.clone()), Some(standing.clone()));
+            let row =
+                |(owner, standing): (&Owner, &Standing)| ((engine.clone(), owner.clone()), Some(standing.clone()));
             owners.iter().map(row).collect::<Vec<_>>()
         };
         self.mirror.iter().flat_map(of).collect()

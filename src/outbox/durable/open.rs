@@ -58,12 +58,7 @@ impl Books {
         Ok(last)
     }
 
-    fn load_rows(
-        &mut self,
-        tables: &Tables<'_>,
-        words: &mut Words,
-        row: &mut dyn FnMut(Row),
-    ) -> Result<(), Trouble> {
+    fn load_rows(&mut self, tables: &Tables<'_>, words: &mut Words, row: &mut dyn FnMut(Row)) -> Result<(), Trouble> {
         let mut resources: HashMap<Rid, Arc<Resource>> = HashMap::new();
         for entry in tables.owners.iter().map_err(redb::Error::from)? {
             let (key, bytes) = entry.map_err(redb::Error::from)?;

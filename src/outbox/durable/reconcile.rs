@@ -13,9 +13,9 @@ use super::tables;
 use crate::model::batch::{Batch, Group, Mark, Point, Reason};
 use crate::model::series::{Attributes, Metric, Resource};
 use crate::model::time::UnixNanos;
+use crate::outbox::Pushed;
 use crate::outbox::record::{self, Kind};
 use crate::outbox::unborn::Unborn;
-use crate::outbox::Pushed;
 
 /// The batch of retractions is put so far behind the last one, so that what waits in memory, some of which may have been
 /// given out, goes before it.

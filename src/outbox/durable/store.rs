@@ -98,12 +98,7 @@ impl Store {
     }
 
     /// The oldest batch whose number is above `after` and below `below`, without writing anything.
-    pub(super) fn read(
-        &mut self,
-        after: Option<u64>,
-        below: u64,
-        words: &mut Words,
-    ) -> Result<Option<Front>, Trouble> {
+    pub(super) fn read(&mut self, after: Option<u64>, below: u64, words: &mut Words) -> Result<Option<Front>, Trouble> {
         quietly(|| {
             let (transaction, books) = self.begin()?;
             let tables = Tables::open(&transaction)?;

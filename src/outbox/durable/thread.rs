@@ -5,11 +5,11 @@ use std::sync::mpsc::{self, RecvTimeoutError};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use super::Settings;
 use super::core::{Core, Next, Opened, Said};
 use super::files::Directory;
 use super::keeper::Keeper;
 use super::notice::{InUse, Notice, Trouble, TroubleKind};
-use super::Settings;
 use crate::model::published::Believed;
 use crate::model::time::Clock;
 
