@@ -150,6 +150,8 @@ impl Signal {
 pub enum Event {
     /// The agent runs. `detail` says in a few words with what: engines, interval, collector.
     Started { version: &'static str, detail: String },
+    /// The outbox's directory holds what an agent before this one has published and not delivered.
+    Resumed { path: Text, series: u64, points: u64 },
     /// An engine answered for the first time, or is another one than before.
     EngineConnected { engine: Text, endpoint: Text, info: EngineInfo },
     /// An engine failed as a whole, and will be tried again in `retry_in`.
@@ -236,6 +238,7 @@ impl Event {
     pub fn name(&self) -> &'static str {
         match self {
             Self::Started { .. } => "started",
+            Self::Resumed { .. } => "resumed",
             Self::EngineConnected { .. } => "engine_connected",
             Self::EngineFailed { .. } => "engine_failed",
             Self::EngineRecovered { .. } => "engine_recovered",

@@ -81,6 +81,7 @@ impl Event {
     pub fn speech(&self) -> Speech {
         match self {
             Self::Started { .. }
+            | Self::Resumed { .. }
             | Self::SettingsReloaded { .. }
             | Self::ShuttingDown { .. }
             | Self::StoppedWithRest { .. } => Speech::Always(Level::INFO),

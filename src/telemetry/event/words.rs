@@ -34,6 +34,7 @@ impl fmt::Display for Event {
             | Self::OwnTelemetryFailed { .. }
             | Self::OwnTelemetryRecovered { .. } => self.say_export(f),
             Self::OutboxDropped { .. }
+            | Self::Resumed { .. }
             | Self::StoreDamaged { .. }
             | Self::StoreFailed { .. }
             | Self::StoreRecovered { .. } => self.say_outbox(f),
@@ -146,6 +147,11 @@ impl Event {
             Self::OutboxDropped { values } => write!(
                 f,
                 "the outbox is full: its {values} oldest values were dropped, no retractions; raise outbox.max_bytes or mend the collector"
+            ),
+            Self::Resumed { path, series, points } => write!(
+                f,
+                "outbox.directory {}: going on with {series} series that were published before; {points} points wait to be delivered",
+                Shown(path)
             ),
             Self::StoreDamaged { path, cause, batches, owners } => write!(
                 f,
