@@ -153,7 +153,9 @@ impl Model {
                 }
             }
             Step::Restart if self.fault_steps == 0 => self.restart(),
-            Step::Fault(fault, steps) => {
+            // What was decided while the disk failed is in memory alone, and would be gone.
+            Step::Fault(fault, steps) if !self.disk.is_dead() => {
+                self.disk.lives();
                 self.disk.fail(Some(*fault));
                 self.fault_steps = *steps;
             }

@@ -66,6 +66,11 @@ impl Disk {
         self.state().left = Some(operations);
     }
 
+    /// The process does not die.
+    pub(super) fn lives(&self) {
+        self.state().left = None;
+    }
+
     pub(super) fn is_dead(&self) -> bool {
         self.state().left == Some(0)
     }
@@ -190,6 +195,8 @@ impl Media for Disk {
     fn prepare(&mut self) -> Result<(), Trouble> {
         self.state().operate(false).map_err(|error| Trouble::io("the disk", &error))
     }
+
+    fn release(&mut self) {}
 
     fn open(&mut self) -> io::Result<Option<(Backend, u64)>> {
         let mut state = self.state();

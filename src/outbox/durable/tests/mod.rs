@@ -2,5 +2,6 @@
 
 mod agent;
 mod any_crash;
+mod cost;
 mod disk;
 mod files;
