@@ -43,7 +43,7 @@ pub async fn once(
 ) -> Result<(), AppError> {
     // There is no later probe that could find the engine well again.
     settings.retract.list_failure_grace = Duration::ZERO;
-    let export = settings::export(&settings)?;
+    let export = settings::export(&settings, &telemetry)?;
     let watched = watched(&settings, &agent_host, &telemetry)?;
     let (way, believed) = Way::open(&settings, clock, telemetry)?;
     let way = Way { names: Names::for_good(), ..way };
