@@ -241,7 +241,9 @@ impl Running {
     pub(super) fn refusals(&self) -> impl Fn(&ExportReport) + Send + Sync + 'static {
         let controls = self.controls.clone();
         move |report| {
-            let Outcome::Dropped { refused, .. } = &report.outcome else { return };
+            let (Outcome::Dropped { refused, .. } | Outcome::Delivered { refused, .. }) = &report.outcome else {
+                return;
+            };
             if refused.is_empty() {
                 return;
             }

@@ -25,6 +25,17 @@ pub trait Transport: Send {
 
     /// Where to, without credentials.
     fn endpoint(&self) -> Text;
+
+    /// Reads the credentials (headers, certificates) again, if they are in files. Whether they are others than those
+    /// of the last request.
+    fn refresh(&mut self) -> bool {
+        false
+    }
+
+    /// Whether credentials are in files, so that others may follow without a restart.
+    fn is_renewable(&self) -> bool {
+        false
+    }
 }
 
 /// The connection to a collector. It is made when it is needed, and anew after a failure.
