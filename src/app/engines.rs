@@ -8,6 +8,7 @@ use tokio::task::{self, JoinSet};
 
 use super::bridge::{self, Bridge, LeftOut, Live, OnEnded};
 use super::names::Names;
+use super::orphans::Orphans;
 use super::{AppError, devices, settings};
 use crate::config::{self, Settings};
 use crate::engine::Engine;
@@ -96,14 +97,15 @@ pub(super) struct Way {
     pub(super) names: Names,
     pub(super) left_out: Arc<Live>,
     pub(super) on_ended: Option<OnEnded>,
+    pub(super) orphans: Arc<Orphans>,
 }
 
 impl Way {
     /// With the outbox of the settings.
     pub(super) fn new(settings: &Settings, clock: Clock, telemetry: Telemetry, on_ended: Option<OnEnded>) -> Self {
         let outbox = MemoryOutbox::new(settings.outbox.memory_max_bytes.as_usize());
-        let (live, left_out, names) = Default::default();
-        Self { clock, queue: Queue::new(outbox), telemetry, live, left_out, names, on_ended }
+        let (live, left_out, names, orphans) = Default::default();
+        Self { clock, queue: Queue::new(outbox), telemetry, live, left_out, names, on_ended, orphans }
     }
 }
 
@@ -196,7 +198,7 @@ impl Running {
             match self.tasks.join_next_with_id().await {
                 Some(Ok((id, finding))) if ending.contains(&id) => {
                     ending.retain(|e| *e != id);
-                    self.floor = self.floor.max(finding.latest);
+                    self.floor = self.floor.max(self.way.orphans.adopt(&finding));
                 }
                 Some(Ok((_, finding))) => self.crash = Some(ended_by_itself(&finding)),
                 Some(Err(error)) => {
@@ -222,7 +224,12 @@ impl Running {
             // A pipeline that is gone has nothing to finish.
             let _ = member.control.send(Control::Finish(retract)).await;
         }
-        while self.tasks.join_next().await.is_some() {}
+        while let Some(ended) = self.tasks.join_next().await {
+            if let Ok(finding) = ended {
+                self.way.orphans.adopt(&finding);
+            }
+        }
+        self.way.orphans.stay_alone();
     }
 
     /// Waits until a pipeline ends by itself, which it must not.
@@ -239,7 +246,8 @@ impl Running {
 
     /// Hears of requests: what it has to do with retractions that were refused.
     pub(super) fn refusals(&self) -> impl Fn(&ExportReport) + Send + Sync + 'static {
-        let controls = self.controls.clone();
+        let (controls, queue, orphans) = (self.controls.clone(), self.way.queue.clone(), self.way.orphans.clone());
+        let clock = self.way.clock;
         move |report| {
             let (Outcome::Dropped { refused, .. } | Outcome::Delivered { refused, .. }) = &report.outcome else {
                 return;
@@ -249,6 +257,11 @@ impl Running {
             }
             let refused: Arc<[(Arc<Resource>, Point)]> =
                 refused.iter().map(|r| (r.resource.clone(), r.point.clone())).collect();
+            queue.refused(&refused);
+            if let Some(due) = orphans.owe(&refused) {
+                // Retractions alone, for which there is always room.
+                let _ = queue.push(due, clock.now());
+            }
             for control in controls.lock().unwrap_or_else(PoisonError::into_inner).iter() {
                 let _ = control.try_send(Control::Refused(refused.clone()));
             }
@@ -281,9 +294,12 @@ fn drive(watched: Watched, control: mpsc::Receiver<Control>, way: &Way) -> Drive
             way.telemetry.gauges().set_series_live(way.live.change(before, shown));
             if !commit.batch.is_empty() {
                 let Commit { batch, changes, latest, .. } = commit;
+                let owed = way.orphans.before(&batch);
                 let decision = Decision { engine: key.clone(), batch, changes, latest };
-                let pushed = way.queue.push(decision, committing.now());
-                bridge::pushed(&way.telemetry, &way.queue, &pushed);
+                for decision in owed.into_iter().chain([decision]) {
+                    let pushed = way.queue.push(decision, committing.now());
+                    bridge::pushed(&way.telemetry, &way.queue, &pushed);
+                }
             }
         }),
         observe: Box::new(move |happening, pipeline, spent| {

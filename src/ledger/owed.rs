@@ -1,14 +1,16 @@
 //! Retractions that the collector refused for good and that are still owed to it.
 
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 
 use hashbrown::HashMap;
 
-use crate::model::batch::Point;
+use super::Ledger;
+use crate::model::batch::{Batch, Point};
 use crate::model::series::{Attributes, Metric, Resource};
+use crate::model::time::UnixNanos;
 
 /// A retraction is sent anew so often; a collector that refuses it each time will not be told.
-const TRIES: u8 = 5;
+pub const TRIES: u8 = 5;
 /// The most retractions that are owed at once.
 const MOST: usize = 100_000;
 
@@ -54,6 +56,44 @@ impl Owed {
     }
 }
 
+impl Ledger {
+    /// Under which identities it has published, as far as anybody still has to deliver something of them.
+    pub fn identities(&self) -> Vec<Weak<Resource>> {
+        let lives = self.lives.values().map(|life| Arc::downgrade(&life.resource()));
+        lives.chain(self.retired.iter().filter(|r| r.strong_count() > 0).cloned()).collect()
+    }
+
+    /// Owes from now on what another ledger, which is no more, would owe. No point of that has a later time stamp than
+    /// `latest`.
+    pub fn inherit(&mut self, identities: Vec<Weak<Resource>>, latest: UnixNanos) {
+        self.retired.retain(|r| r.strong_count() > 0);
+        self.retired.extend(identities);
+        self.raise(latest);
+    }
+
+    /// Another ledger publishes this: what begins in it is not owed an end any more, and whatever else is refused of
+    /// these identities is that ledger's affair.
+    pub fn yield_to(&mut self, batch: &Batch) {
+        if self.retired.is_empty() && self.owed.due.is_empty() {
+            return;
+        }
+        let mut live: HashMap<&Resource, Vec<&Point>> = HashMap::new();
+        for group in &batch.groups {
+            let values = group.points.iter().filter(|point| !point.mark.is_retraction());
+            live.entry(&group.resource).or_default().extend(values);
+        }
+        live.retain(|_, values| !values.is_empty());
+        self.retired.retain(|r| r.upgrade().is_some_and(|r| !live.contains_key(&*r)));
+        self.owed
+            .due
+            .retain(|(r, p)| !live.get(&**r).is_some_and(|values| values.iter().any(|v| is_same_series(v, p))));
+    }
+}
+
+fn is_same_series(p: &Point, point: &Point) -> bool {
+    p.metric.is(point.metric) && p.attributes == point.attributes
+}
+
 fn same(r: &Arc<Resource>, p: &Point, resource: &Arc<Resource>, point: &Point) -> bool {
-    p.metric.is(point.metric) && p.attributes == point.attributes && r == resource
+    is_same_series(p, point) && r == resource
 }

@@ -8,7 +8,8 @@ use std::ops::{AddAssign, SubAssign};
 use std::sync::Arc;
 
 use super::{Outbox, Pushed, Stats};
-use crate::model::batch::{Batch, Left};
+use crate::model::batch::{Batch, Left, Point};
+use crate::model::series::Resource;
 use crate::model::time::Monotonic;
 use folded::Folded;
 use unborn::Unborn;
@@ -173,12 +174,19 @@ impl Outbox for MemoryOutbox {
         self.total -= first.size;
         let batch = first.plain();
         self.total += first.size;
+        self.unborn.given(&batch);
         Some(batch)
     }
 
     fn acknowledge(&mut self) {
         if std::mem::take(&mut self.given) {
             self.remove(0);
+        }
+    }
+
+    fn refused(&mut self, retractions: &[(Arc<Resource>, Point)]) {
+        for (resource, point) in retractions {
+            self.unborn.refused(resource, point);
         }
     }
 

@@ -7,7 +7,8 @@ pub mod queue;
 
 use std::sync::Arc;
 
-use crate::model::batch::{Batch, Left};
+use crate::model::batch::{Batch, Left, Point};
+use crate::model::series::Resource;
 use crate::model::time::Monotonic;
 
 pub use memory::MemoryOutbox;
@@ -26,6 +27,10 @@ pub trait Outbox: Send {
 
     /// Removes the batch that [`Outbox::front`] gave last; nothing if it gave none.
     fn acknowledge(&mut self);
+
+    /// Retractions that were given out have been refused: these series are believed in as before. If a life that began
+    /// since is dropped whole, the retraction at its end stays owed.
+    fn refused(&mut self, retractions: &[(Arc<Resource>, Point)]);
 
     /// How much is in it.
     fn stats(&self) -> Stats;

@@ -6,8 +6,9 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::sync::Notify;
 
 use super::{Outbox, Pushed, Stats};
-use crate::model::batch::{Batch, BatchSource, Left};
+use crate::model::batch::{Batch, BatchSource, Left, Point};
 use crate::model::published::Decision;
+use crate::model::series::Resource;
 use crate::model::time::Now;
 
 /// A shared outbox. Copies are handles to the same.
@@ -36,6 +37,12 @@ impl Queue {
         let pushed = self.outbox().push(decision.batch, now.mono);
         self.shared.pushed.notify_one();
         pushed
+    }
+
+    /// The collector refused these retractions for good, or may have: see [`Outbox::refused`]. To be told before the
+    /// batch they were in is acknowledged.
+    pub fn refused(&self, retractions: &[(Arc<Resource>, Point)]) {
+        self.outbox().refused(retractions);
     }
 
     /// How much is in it.
