@@ -11,6 +11,8 @@ use crate::model::time::UnixNanos;
 
 /// A retraction is sent anew so often; a collector that refuses it each time will not be told.
 pub const TRIES: u8 = 5;
+/// After so many commits without a refusal the count begins anew: series of long-lived identities end many times.
+const FORGIVEN_AFTER: u64 = 64;
 /// The most retractions that are owed at once.
 const MOST: usize = 100_000;
 
@@ -20,7 +22,9 @@ type Key = (Arc<Resource>, *const Metric, Attributes);
 #[derive(Debug, Default)]
 pub(super) struct Owed {
     due: Vec<(Arc<Resource>, Point)>,
-    tries: HashMap<u64, u8>,
+    /// By series: how often its end was refused, and after which commit the last time.
+    tries: HashMap<u64, (u8, u64)>,
+    commits: u64,
     hasher: hashbrown::DefaultHashBuilder,
 }
 
@@ -32,8 +36,11 @@ impl Owed {
         if self.tries.len() >= MOST {
             self.tries.clear();
         }
-        let tries = self.tries.entry(key).or_insert(0);
-        *tries = tries.saturating_add(1);
+        let (tries, at) = self.tries.entry(key).or_insert((0, self.commits));
+        if self.commits - *at > FORGIVEN_AFTER {
+            *tries = 0;
+        }
+        (*tries, *at) = (tries.saturating_add(1), self.commits);
         let again = self.due.iter().any(|(r, p)| same(r, p, resource, point));
         if *tries <= TRIES && !again && self.due.len() < MOST {
             self.due.push((resource.clone(), point.clone()));
@@ -42,6 +49,7 @@ impl Owed {
 
     /// What is due, by identity; without what lives again.
     pub(super) fn take(&mut self, lives: impl Fn(&Arc<Resource>, &Point) -> bool) -> Vec<(Arc<Resource>, Vec<Point>)> {
+        self.commits += 1;
         let mut out: Vec<(Arc<Resource>, Vec<Point>)> = Vec::new();
         for (resource, point) in std::mem::take(&mut self.due) {
             if lives(&resource, &point) {

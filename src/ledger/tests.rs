@@ -353,6 +353,9 @@ fn an_end_that_is_always_refused_is_given_up() {
         })
         .collect();
     assert_eq!(told, [1, 1, 1, 1, 1, 0, 0, 0]);
+    (0..70).for_each(|_| assert!(desk.told().is_empty()));
+    desk.ledger.owe_again(&refused);
+    assert_eq!(desk.told().len(), 1, "long after, it is the end of another life");
 }
 
 #[test]

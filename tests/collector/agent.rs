@@ -208,7 +208,10 @@ pub(crate) fn lines(message: &ExportMetricsServiceRequest) -> Vec<String> {
                 let attributes = fold(&format!("{:?}", p.attributes));
                 let end = if p.flags == 0 { "" } else { " ends" };
                 let (name, time) = (&metric.name, p.time_unix_nano);
-                format!("{resource} {name} {attributes:x} at {time} since {} {:?}{end}", p.start_time_unix_nano, p.value)
+                format!(
+                    "{resource} {name} {attributes:x} at {time} since {} {:?}{end}",
+                    p.start_time_unix_nano, p.value
+                )
             }));
         }
     }
@@ -236,8 +239,7 @@ pub(crate) struct Verdict {
 impl Verdict {
     /// Compares what was decided with what a collector took.
     pub(crate) fn of(decided: &[String], received: &[Received]) -> Self {
-        let mut verdict =
-            Self { lost: Vec::new(), repeated: 0, belief: Belief::default(), problems: Vec::new() };
+        let mut verdict = Self { lost: Vec::new(), repeated: 0, belief: Belief::default(), problems: Vec::new() };
         verdict.same_bytes(received);
         let taken = verdict.taken(received);
         verdict.in_order(decided, &taken);
@@ -287,7 +289,7 @@ impl Verdict {
     }
 
     /// In the end nothing is live, no rule was broken, and the ends of all series were taken.
-    fn check(&self) {
+    pub(crate) fn check(&self) {
         assert!(self.problems.is_empty(), "{:#?}", &self.problems[..self.problems.len().min(10)]);
         // The end of what was refused from its first value on tells of a series that nobody knows.
         let broken: Vec<_> = self.belief.violations().iter().filter(|v| v.rule != Rule::NeverPublished).collect();

@@ -82,7 +82,7 @@ pub(crate) async fn what_must_not_be_sent_again_is_dropped_and_its_retractions_c
         let agent = Agent::start(Faulty::start().await, protocol).await;
         agent.collector.further(2).await;
         let (refusal, told) = (answer.clone(), std::sync::atomic::AtomicBool::new(false));
-        agent.collector.judge(move |request| {
+        agent.collector.judge(move |request, _| {
             let first = retracts(request) && !told.swap(true, std::sync::atomic::Ordering::Relaxed);
             first.then(|| refusal.clone())
         });
@@ -105,7 +105,7 @@ pub(crate) async fn retractions_that_are_rejected_in_part_come_again_as_new_poin
         let agent = Agent::start(Faulty::start().await, protocol).await;
         agent.collector.further(2).await;
         let times = std::sync::atomic::AtomicUsize::new(0);
-        agent.collector.judge(move |request| {
+        agent.collector.judge(move |request, _| {
             let rejects = retracts(request) && times.fetch_add(1, std::sync::atomic::Ordering::Relaxed) < 2;
             rejects.then_some(Answer::RejectRetractions)
         });

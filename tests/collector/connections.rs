@@ -111,7 +111,8 @@ pub(crate) async fn a_connection_that_is_cut_around_the_answer_brings_the_same_b
             agent.collector.played().await;
             let verdict = agent.finish().await;
             // Over HTTP a 200 says that it was taken, whatever comes of its body.
-            let again = if protocol == Protocol::HttpProtobuf && matches!(answer, Answer::CutWithin) { 0 } else { taken };
+            let again =
+                if protocol == Protocol::HttpProtobuf && matches!(answer, Answer::CutWithin) { 0 } else { taken };
             assert_eq!(verdict.repeated, again * 2, "{answer:?} over {protocol:?}");
             verdict.all();
         }

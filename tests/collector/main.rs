@@ -11,12 +11,15 @@ mod connections;
 #[path = "../support/container.rs"]
 #[allow(dead_code, reason = "other tests use the rest")]
 mod container;
+mod credentials;
 #[path = "../support/faulty.rs"]
 mod faulty;
 #[path = "../support/line.rs"]
 mod line;
+mod order;
 #[path = "../support/replies.rs"]
 mod replies;
 #[allow(dead_code, reason = "other tests use the rest")]
 #[path = "../support/scripted.rs"]
 mod scripted;
+mod sizes;

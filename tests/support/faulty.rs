@@ -25,6 +25,9 @@ use tokio::sync::{Notify, watch};
 use tokio::task::JoinSet;
 use tonic_types::{ErrorDetails, StatusExt};
 
+/// Larger requests are refused: the usual limit of gRPC servers.
+const LIMIT: usize = 4 << 20;
+
 /// What becomes of a request. It has been read whole before.
 #[derive(Debug, Clone)]
 pub(crate) enum Answer {
@@ -72,7 +75,6 @@ pub(crate) enum Fate {
 #[derive(Debug, Clone)]
 pub(crate) struct Received {
     pub(crate) raw: Bytes,
-    pub(crate) headers: HeaderMap,
     pub(crate) fate: Fate,
     /// What was taken of it.
     pub(crate) taken: Option<ExportMetricsServiceRequest>,
@@ -87,14 +89,12 @@ pub(crate) struct Faulty {
     _listening: JoinSet<()>,
 }
 
-type Judge = Box<dyn Fn(&ExportMetricsServiceRequest) -> Option<Answer> + Send + Sync>;
+type Judge = Box<dyn Fn(&ExportMetricsServiceRequest, &HeaderMap) -> Option<Answer> + Send + Sync>;
 
 struct State {
     script: Mutex<VecDeque<Answer>>,
     usual: Mutex<Answer>,
     judge: Mutex<Option<Judge>>,
-    /// Larger requests are refused.
-    limit: AtomicUsize,
     /// Bytes of endless answers that were taken from it.
     poured: AtomicUsize,
     received: watch::Sender<Vec<Received>>,
@@ -115,7 +115,6 @@ impl Faulty {
             script: Mutex::default(),
             usual: Mutex::new(Answer::Take),
             judge: Mutex::default(),
-            limit: AtomicUsize::new(4 << 20),
             poured: AtomicUsize::new(0),
             received: watch::Sender::default(),
         });
@@ -143,14 +142,9 @@ impl Faulty {
     /// Decides by what is in a request, before script and habit.
     pub(crate) fn judge(
         &self,
-        judge: impl Fn(&ExportMetricsServiceRequest) -> Option<Answer> + Send + Sync + 'static,
+        judge: impl Fn(&ExportMetricsServiceRequest, &HeaderMap) -> Option<Answer> + Send + Sync + 'static,
     ) {
         *self.state.judge.lock().unwrap() = Some(Box::new(judge));
-    }
-
-    /// Larger requests are refused from now on.
-    pub(crate) fn limit(&self, bytes: usize) {
-        self.state.limit.store(bytes, Ordering::Relaxed);
     }
 
     /// Bytes of endless answers that somebody took.
@@ -240,14 +234,15 @@ async fn serve(
     let is_grpc = head.headers.get("content-type").is_some_and(|t| t.as_bytes().starts_with(b"application/grpc"));
     let raw = if is_grpc { body.slice(5..) } else { body };
     let message = ExportMetricsServiceRequest::decode(raw.clone()).unwrap();
-    let too_large = raw.len() > state.limit.load(Ordering::Relaxed);
-    let answer = state.next(&message);
+    let too_large = raw.len() > LIMIT;
+    let answer = state.next(&message, &head.headers);
     let fate = if too_large { Fate::TooLarge } else { answer.fate() };
     let rejects = matches!(answer, Answer::RejectRetractions);
     let rejected = if rejects { points(&message).filter(|point| point.flags != 0).count() } else { 0 };
     let taken = (fate == Fate::Taken).then(|| if rejects { without_retractions(message) } else { message });
+    let taken = taken.filter(|message| !message.resource_metrics.is_empty());
     let at = tokio::time::Instant::now();
-    let received = Received { raw, headers: head.headers, fate, taken, connection, at };
+    let received = Received { raw, fate, taken, connection, at };
     state.received.send_modify(|all| all.push(received));
     if too_large {
         let words = "grpc: received message larger than max (5000000 vs. 4194304)";
@@ -292,8 +287,8 @@ async fn serve(
 }
 
 impl State {
-    fn next(&self, message: &ExportMetricsServiceRequest) -> Answer {
-        let judged = self.judge.lock().unwrap().as_ref().and_then(|judge| judge(message));
+    fn next(&self, message: &ExportMetricsServiceRequest, headers: &HeaderMap) -> Answer {
+        let judged = self.judge.lock().unwrap().as_ref().and_then(|judge| judge(message, headers));
         let scripted = || self.script.lock().unwrap().pop_front();
         judged.or_else(scripted).unwrap_or_else(|| self.usual.lock().unwrap().clone())
     }
@@ -311,7 +306,7 @@ impl Answer {
     }
 }
 
-fn without_retractions(mut message: ExportMetricsServiceRequest) -> ExportMetricsServiceRequest {
+pub(crate) fn without_retractions(mut message: ExportMetricsServiceRequest) -> ExportMetricsServiceRequest {
     for of_scope in message.resource_metrics.iter_mut().flat_map(|r| &mut r.scope_metrics) {
         of_scope.metrics.retain_mut(|one| {
             let points = match &mut one.data {
