@@ -171,7 +171,8 @@ impl Ledger {
 
     fn pay(&mut self, now: UnixNanos) {
         let lives = &self.lives;
-        let owed = self.owed.take(|resource, point| lives.values().any(|life| life.has(resource, point)));
+        let owed =
+            self.owed.take(&self.open.batch, |resource, point| lives.values().any(|life| life.has(resource, point)));
         if owed.is_empty() {
             return;
         }

@@ -2,7 +2,7 @@
 
 use std::sync::{Arc, Weak};
 
-use hashbrown::HashMap;
+use hashbrown::{HashMap, HashSet};
 
 use super::Ledger;
 use crate::model::batch::{Batch, Point};
@@ -31,6 +31,10 @@ pub(super) struct Owed {
 impl Owed {
     /// A retraction was refused.
     pub(super) fn add(&mut self, resource: &Arc<Resource>, point: &Point) {
+        // Two ends of it may have been on their way together: they count once.
+        if self.due.iter().any(|(r, p)| same(r, p, resource, point)) {
+            return;
+        }
         let key: Key = (resource.clone(), point.metric, point.attributes.clone());
         let key = std::hash::BuildHasher::hash_one(&self.hasher, &key);
         if self.tries.len() >= MOST {
@@ -41,18 +45,23 @@ impl Owed {
             *tries = 0;
         }
         (*tries, *at) = (tries.saturating_add(1), self.commits);
-        let again = self.due.iter().any(|(r, p)| same(r, p, resource, point));
-        if *tries <= TRIES && !again && self.due.len() < MOST {
+        if *tries <= TRIES && self.due.len() < MOST {
             self.due.push((resource.clone(), point.clone()));
         }
     }
 
-    /// What is due, by identity; without what lives again.
-    pub(super) fn take(&mut self, lives: impl Fn(&Arc<Resource>, &Point) -> bool) -> Vec<(Arc<Resource>, Vec<Point>)> {
+    /// What is due, by identity; without what lives again and what `open` ends anyway.
+    pub(super) fn take(
+        &mut self,
+        open: &Batch,
+        lives: impl Fn(&Arc<Resource>, &Point) -> bool,
+    ) -> Vec<(Arc<Resource>, Vec<Point>)> {
         self.commits += 1;
         let mut out: Vec<(Arc<Resource>, Vec<Point>)> = Vec::new();
+        let ends = if self.due.is_empty() { HashSet::new() } else { ends(open) };
         for (resource, point) in std::mem::take(&mut self.due) {
-            if lives(&resource, &point) {
+            let ended = ends.contains(&(&*resource, point.metric.name, &point.attributes));
+            if ended || lives(&resource, &point) {
                 continue;
             }
             match out.last_mut().filter(|(r, _)| Arc::ptr_eq(r, &resource)) {
@@ -96,6 +105,13 @@ impl Ledger {
             .due
             .retain(|(r, p)| !live.get(&**r).is_some_and(|values| values.iter().any(|v| is_same_series(v, p))));
     }
+}
+
+/// The series that end in a batch.
+fn ends(batch: &Batch) -> HashSet<(&Resource, &'static str, &Attributes)> {
+    let points = batch.groups.iter().flat_map(|group| group.points.iter().map(move |point| (&*group.resource, point)));
+    let ends = points.filter(|(_, point)| point.mark.is_retraction());
+    ends.map(|(resource, point)| (resource, point.metric.name, &point.attributes)).collect()
 }
 
 fn is_same_series(p: &Point, point: &Point) -> bool {
