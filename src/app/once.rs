@@ -39,7 +39,7 @@ pub async fn once(
     retract: bool,
     out: &mut (impl Write + ?Sized),
 ) -> Result<(), AppError> {
-    let export = settings::export(&settings)?;
+    let export = settings::export(&settings, &telemetry)?;
     let watched = watched(&settings, &agent_host, &telemetry)?;
     let way = Way { names: Names::for_good(), ..Way::new(&settings, clock, telemetry, None) };
     let mut running = Running::start(watched, &way, Until::Probed { retract });

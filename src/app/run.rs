@@ -2,15 +2,15 @@
 
 use std::time::Duration;
 
-use hyper_util::client::legacy::connect::HttpConnector;
 use tokio::signal::unix::Signal;
 use tokio::sync::watch;
 
 use super::engines::{Running, Way, watched, worker};
+use super::settings::OwnWay;
 use super::signals::{End, hangup};
 use super::{AppError, settings, unsupported};
 use crate::config::{Errors, Loaded, Settings};
-use crate::export::Unsent;
+use crate::export::{Connector, Unsent};
 use crate::model::time::{Clock, Monotonic};
 use crate::pipeline::Until;
 use crate::telemetry::log::Log;
@@ -32,9 +32,11 @@ pub async fn run(
     reload: Reload,
 ) -> Result<(), AppError> {
     let (mut end, mut hangup) = (End::new()?, hangup()?);
-    let export = settings::export(&settings)?;
+    let export = settings::export(&settings, &telemetry)?;
     let watched = watched(&settings, &agent_host, &telemetry)?;
-    telemetry.send_to(&settings::own(&settings, &export, &agent_host, log.clone()), HttpConnector::new())?;
+    let connector = Connector::new(&export);
+    let own = OwnWay { export: &export, connector: &connector, clock };
+    telemetry.send_to(&settings::own(&settings, &own, &agent_host, log.clone()), connector.clone())?;
     let way = Way::new(&settings, clock, telemetry.clone(), None);
     telemetry.record(&started(&settings));
     let running = Running::start(watched, &way, Until::Told);
@@ -97,14 +99,23 @@ struct Agent {
     reload: Reload,
 }
 
+/// How often it is said that a certificate is not verified, after the start has said it.
+const REMEMBER_EVERY: Duration = Duration::from_secs(3600);
+
 /// A change of these is none for the engines.
 const NOT_OF_ENGINES: [&str; 2] = ["shutdown", "log.level"];
 
 impl Agent {
     /// Serves signals until one asks to end, or until a part has ended by itself, which it tells.
     async fn serve(&mut self, end: &mut End, hangup: &mut Signal) -> Option<String> {
+        let mut remember = tokio::time::interval(REMEMBER_EVERY);
+        remember.tick().await;
         loop {
             tokio::select! {
+                _ = remember.tick(), if self.settings.export.skips_verify() => {
+                    let peer = settings::collector(&self.settings);
+                    self.telemetry.record(&Event::CertificateUnchecked { peer });
+                }
                 () = end.asked() => {
                     let within = self.settings.shutdown.timeout;
                     self.telemetry.record(&Event::ShuttingDown { within });
@@ -147,7 +158,7 @@ impl Agent {
     fn needs_restart(&self, new: &Settings) -> Vec<String> {
         let old = &self.settings;
         let keys = [
-            ("export", old.export != new.export),
+            ("export", !old.export.is_same(&new.export)),
             ("outbox", old.outbox != new.outbox),
             ("telemetry", old.telemetry != new.telemetry),
             ("log.format", old.log.format != new.log.format),

@@ -186,14 +186,14 @@ async fn serve(
     let Ok(body) = body.collect().await else { return Ok(plain(400, vec![], vec![])) };
     let body = body.to_bytes();
     let is_grpc = head.headers.get("content-type").is_some_and(|t| t.as_bytes().starts_with(b"application/grpc"));
-    let (raw, gzipped) = if is_grpc {
-        let gzipped = body[0] == 1;
-        (body.slice(5..), gzipped)
-    } else {
-        let gzipped = head.headers.get("content-encoding").is_some_and(|e| e == "gzip");
-        (body, gzipped)
+    let encoding = head.headers.get(if is_grpc { "grpc-encoding" } else { "content-encoding" });
+    let (raw, compressed) = if is_grpc { (body.slice(5..), body[0] == 1) } else { (body, encoding.is_some()) };
+    let gzipped = compressed && encoding.is_some_and(|e| e == "gzip");
+    let raw = match compressed {
+        false => raw,
+        true if gzipped => gunzip(&raw),
+        true => unzstd(&raw),
     };
-    let raw = if gzipped { gunzip(&raw) } else { raw };
     let open = Arc::new(());
     let answer = state.script.lock().unwrap().pop_front();
     let answer = answer.unwrap_or_else(|| state.default.lock().unwrap().clone());
@@ -226,6 +226,10 @@ fn gunzip(bytes: &[u8]) -> Bytes {
     let mut out = Vec::new();
     flate2::read::GzDecoder::new(bytes).read_to_end(&mut out).expect("gzip");
     out.into()
+}
+
+fn unzstd(bytes: &[u8]) -> Bytes {
+    zstd::bulk::decompress(bytes, 64 << 20).expect("zstd").into()
 }
 
 fn protobuf() -> Vec<(&'static str, String)> {

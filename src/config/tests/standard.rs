@@ -79,8 +79,22 @@ fn a_standard_value_that_is_not_understood_is_left_out_with_a_warning_that_does_
 #[test]
 fn odd_settings_are_warned_of() {
     let loaded =
-        World::with("export: {endpoint: 'http://c:4317/v1/metrics', tls: {insecure_skip_verify: true}}").loaded();
+        World::with("export: {endpoint: 'https://c:4317/v1/metrics', tls: {insecure_skip_verify: true}}").loaded();
     let lines: Vec<_> = loaded.warnings.iter().map(|warning| warning.to_string()).collect();
     assert!(lines[0].contains(":1:10: export.endpoint: the path is not used with grpc"), "{lines:?}");
     assert!(lines[1].contains("the collector's certificate is not verified"), "{lines:?}");
+    let loaded = World::with("export: {endpoint: 'http://c:4317', tls: {ca_file: /ca.pem}}").loaded();
+    let [warning] = &loaded.warnings[..] else { panic!("one warning") };
+    assert!(warning.to_string().contains("export.tls: not used, because export.endpoint is not https://"), "{warning}");
+}
+
+#[test]
+fn the_proxies_of_the_environment_are_no_keys_and_are_not_shown() {
+    let env =
+        [("https_proxy", "http://user:canary@p:3128"), ("NO_PROXY", "a,b"), ("OTEL_EXPORTER_OTLP_ENDPOINT", "c:1")];
+    let loaded = World::new().env(&env).loaded();
+    let proxies = &loaded.settings.export.proxies;
+    assert_eq!(proxies.https.as_ref().map(|p| p.expose()), Some("http://user:canary@p:3128"));
+    assert_eq!((&proxies.http, proxies.no.as_str()), (&None, "a,b"));
+    assert!(!format!("{loaded:?} {}", crate::config::print(&loaded)).contains("canary"));
 }

@@ -210,6 +210,12 @@ pub enum Event {
     CertificatesReloaded { peer: Text },
     /// Files of certificates changed and are of no use; those from before stay in force.
     CertificatesKept { peer: Text, cause: Text },
+    /// The certificate of `peer` is not verified, as the settings say. Said again and again.
+    CertificateUnchecked { peer: Text },
+    /// A header follows a file, which changed: the new value is sent from now on.
+    HeaderReloaded { name: Text },
+    /// A header follows a file, which cannot be read; the last value is sent still.
+    HeaderKept { name: Text, cause: Text },
     /// Something that was not asked for by the settings cannot be had; the agent runs without. `what`: “the status page”.
     ServiceOff { what: &'static str, address: Text, cause: Text },
     /// New settings are in force; `changed` are the keys that differ.
@@ -263,6 +269,9 @@ impl Event {
             Self::StoreRecovered { .. } => "store_recovered",
             Self::CertificatesReloaded { .. } => "certificates_reloaded",
             Self::CertificatesKept { .. } => "certificates_kept",
+            Self::CertificateUnchecked { .. } => "certificate_unchecked",
+            Self::HeaderReloaded { .. } => "header_reloaded",
+            Self::HeaderKept { .. } => "header_kept",
             Self::ServiceOff { .. } => "service_off",
             Self::SettingsReloaded { .. } => "settings_reloaded",
             Self::SettingsRejected { .. } => "settings_rejected",

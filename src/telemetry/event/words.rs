@@ -19,6 +19,9 @@ impl fmt::Display for Event {
             Self::Started { .. }
             | Self::CertificatesReloaded { .. }
             | Self::CertificatesKept { .. }
+            | Self::CertificateUnchecked { .. }
+            | Self::HeaderReloaded { .. }
+            | Self::HeaderKept { .. }
             | Self::ServiceOff { .. }
             | Self::SettingsReloaded { .. }
             | Self::SettingsRejected { .. }
@@ -169,6 +172,16 @@ impl Event {
             Self::CertificatesReloaded { peer } => write!(f, "{}: new certificates are in force", Shown(peer)),
             Self::CertificatesKept { peer, cause } => {
                 write!(f, "{}: new certificates are of no use, the old ones stay: {}", Shown(peer), Shown(cause))
+            }
+            Self::CertificateUnchecked { peer } => write!(
+                f,
+                "{}: its certificate is not verified, so whoever is in between can read and change everything; set \
+                 export.tls.ca_file instead of insecure_skip_verify",
+                Shown(peer)
+            ),
+            Self::HeaderReloaded { name } => write!(f, "header {}: the new value of its file is in force", Shown(name)),
+            Self::HeaderKept { name, cause } => {
+                write!(f, "header {}: the last value stays: {}", Shown(name), Shown(cause))
             }
             Self::ServiceOff { what, address, cause } => {
                 write!(f, "{what} cannot be had at {}: {}; going on without", Shown(address), Shown(cause))
