@@ -9,7 +9,6 @@ use bytes::Bytes;
 use dockpulse::convert::{self, Identity};
 use dockpulse::engine::Address;
 use dockpulse::engine::docker::DockerEngine;
-use dockpulse::export::client::{Client, Transport};
 use dockpulse::export::encode::encode;
 use dockpulse::export::retry::Backoff;
 use dockpulse::export::{self, ExportReport, Outcome, Protocol, Retry, Unsent, Worker, metrics_url};
@@ -72,17 +71,6 @@ impl Agent {
 
     /// With settings of its own, and a bound of its outbox.
     pub(crate) async fn with(collector: Faulty, to: export::Settings, outbox: usize) -> Self {
-        let client = Client::new(&to, Clock::start()).unwrap();
-        Self::by(collector, client, &to, outbox).await
-    }
-
-    /// With a transport of its own.
-    pub(crate) async fn by(
-        collector: Faulty,
-        transport: impl Transport + 'static,
-        to: &export::Settings,
-        outbox: usize,
-    ) -> Self {
         let (engine, clock) = (Engine::start(), Clock::start());
         ["web", "db"].iter().for_each(|name| engine.run(name));
         let queue = Queue::new(MemoryOutbox::new(outbox));
@@ -105,7 +93,7 @@ impl Agent {
         let observer = observer(queue.clone(), control.clone(), told.clone());
         let (end, asked) = watch::channel(None);
         let mut delivering = JoinSet::new();
-        delivering.spawn(Worker::with_transport(transport, to, queue.clone(), clock, observer).run(asked));
+        delivering.spawn(Worker::new(&to, queue.clone(), clock, observer).unwrap().run(asked));
         Self { engine, collector, queue, told, decided, control, end, clock, probing, delivering }
     }
 
