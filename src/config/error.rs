@@ -285,7 +285,8 @@ pub(super) fn nearest<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) 
 
 /// A value as it may be shown: without a password or an address' query, escaped, cut, and in quotes.
 fn shown(value: &str) -> String {
-    let value: &str = &without_query(&without_password(value)).into_owned();
+    let value = without_password(value);
+    let value = without_query(&value);
     let cut: String = value.chars().take(SHOWN).collect();
     let more = if cut.len() < value.len() { "…" } else { "" };
     format!("\"{}{more}\"", cut.escape_debug())
@@ -361,5 +362,16 @@ mod tests {
         };
         let line = error.to_string();
         assert!(line.chars().all(|c| !c.is_control()) && line.len() < 1000, "{line}");
+    }
+
+    #[test]
+    fn passwords_and_queries_of_addresses_do_not_show() {
+        for (value, expected) in [
+            ("http://user:canary@c:1/x?token=canary", "\"http://***@c:1/x?***\""),
+            ("http://c:1/#canary", "\"http://c:1/#***\""),
+            ("what? no address", "\"what? no address\""),
+        ] {
+            assert_eq!(shown(value), expected);
+        }
     }
 }

@@ -1,5 +1,5 @@
 //! The way to a collector: TLS, proxies, headers that follow files; what goes wrong on it, and the words for it.
-#![expect(clippy::unwrap_used, reason = "a test that cannot go on says where")]
+#![expect(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot go on says where")]
 
 #[expect(dead_code, reason = "other tests use the rest")]
 #[path = "../transports/certificates.rs"]
