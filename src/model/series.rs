@@ -210,18 +210,29 @@ impl Hash for Resource {
 impl Resource {
     /// Sorts `attributes` by key; of two with one key the first counts. Empty keys are left out. `on_points` names
     /// those that are copied onto every point; lists are not copied.
-    pub fn new(mut attributes: Vec<(Text, AttributeValue)>, on_points: &[String]) -> Self {
-        attributes.retain(|(key, _)| !key.is_empty());
+    pub fn new(attributes: Vec<(Text, AttributeValue)>, on_points: &[String]) -> Self {
+        let is_copied = |key: &Text| on_points.iter().any(|name| **name == **key);
+        let attributes = attributes.into_iter().map(|(key, value)| {
+            let copied = is_copied(&key);
+            (key, value, copied)
+        });
+        Self::with_copies(attributes.collect())
+    }
+
+    /// The same, where each attribute says for itself whether it is copied onto every point.
+    pub fn with_copies(mut attributes: Vec<(Text, AttributeValue, bool)>) -> Self {
+        attributes.retain(|(key, ..)| !key.is_empty());
         attributes.sort_by(|a, b| a.0.cmp(&b.0));
         attributes.dedup_by(|a, b| a.0 == b.0);
-        let copied = attributes.iter().filter(|(key, _)| on_points.iter().any(|k| **k == **key));
-        let on_points = copied
-            .filter_map(|(key, value)| match value {
-                AttributeValue::Text(text) => Some((key.clone(), text.clone())),
-                AttributeValue::List(_) => None,
+        let on_points = attributes
+            .iter()
+            .filter_map(|(key, value, copied)| match value {
+                AttributeValue::Text(text) if *copied => Some((key.clone(), text.clone())),
+                _ => None,
             })
             .collect();
-        Self { attributes: attributes.into(), on_points, wire: OnceLock::new() }
+        let attributes = attributes.into_iter().map(|(key, value, _)| (key, value)).collect();
+        Self { attributes, on_points, wire: OnceLock::new() }
     }
 
     /// The attributes, sorted by key.

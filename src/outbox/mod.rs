@@ -1,9 +1,11 @@
 //! What the ledger decided and the collector does not have yet: a FIFO of batches with a bound.
 //!
-//! `memory` keeps it in memory; `queue` is the handle that the ledger's side and the exporter share.
+//! `memory` keeps it in memory; `queue` is the handle that the ledger's side and the exporter share; `record`
+//! has the bytes of what is kept on disk.
 
 pub mod memory;
 pub mod queue;
+pub mod record;
 
 use std::sync::Arc;
 
