@@ -174,6 +174,9 @@ impl Transport for Judge {
     }
 }
 
+/// Retractions that were refused since the last commit.
+type Refused = Arc<Mutex<Vec<(Arc<Resource>, Point)>>>;
+
 struct World {
     clock: Clock,
     /// The wall clock's time at the begin; set it to set the clock.
@@ -181,7 +184,7 @@ struct World {
     ledger: Ledger,
     queue: Queue,
     judge: Judge,
-    refused: Arc<Mutex<Vec<(Arc<Resource>, Point)>>>,
+    refused: Refused,
     resources: Vec<Arc<Resource>>,
     interner: AttributeInterner,
     end: watch::Sender<Option<dockpulse::model::time::Monotonic>>,

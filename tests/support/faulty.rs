@@ -9,6 +9,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use bytes::{BufMut, Bytes, BytesMut};
+use dockpulse::model::time::Clock;
 use futures_util::stream::{self, BoxStream, StreamExt};
 use http::{HeaderMap, HeaderName, HeaderValue, Request, Response};
 use http_body_util::{BodyExt, StreamBody};
@@ -79,7 +80,8 @@ pub(crate) struct Received {
     /// What was taken of it.
     pub(crate) taken: Option<ExportMetricsServiceRequest>,
     pub(crate) connection: usize,
-    pub(crate) at: tokio::time::Instant,
+    /// When, since the collector began.
+    pub(crate) at: Duration,
 }
 
 /// The collector; it ends when it is dropped.
@@ -92,6 +94,7 @@ pub(crate) struct Faulty {
 type Judge = Box<dyn Fn(&ExportMetricsServiceRequest, &HeaderMap) -> Option<Answer> + Send + Sync>;
 
 struct State {
+    clock: Clock,
     script: Mutex<VecDeque<Answer>>,
     usual: Mutex<Answer>,
     judge: Mutex<Option<Judge>>,
@@ -112,6 +115,7 @@ type Body = StreamBody<BoxStream<'static, Result<Frame<Bytes>, std::io::Error>>>
 impl Faulty {
     pub(crate) async fn start() -> Self {
         let state = Arc::new(State {
+            clock: Clock::start(),
             script: Mutex::default(),
             usual: Mutex::new(Answer::Take),
             judge: Mutex::default(),
@@ -241,7 +245,7 @@ async fn serve(
     let rejected = if rejects { points(&message).filter(|point| point.flags != 0).count() } else { 0 };
     let taken = (fate == Fate::Taken).then(|| if rejects { without_retractions(message) } else { message });
     let taken = taken.filter(|message| !message.resource_metrics.is_empty());
-    let at = tokio::time::Instant::now();
+    let at = state.clock.now().mono.0;
     let received = Received { raw, fate, taken, connection, at };
     state.received.send_modify(|all| all.push(received));
     if too_large {
