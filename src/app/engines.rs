@@ -9,6 +9,7 @@ use tokio::task::{self, JoinSet};
 
 use super::bridge::{self, Bridge, LeftOut, Live, OnEnded};
 use super::names::Names;
+use super::orphans::Orphans;
 use super::{AppError, devices, outbox, settings};
 use crate::config::{self, Settings};
 use crate::engine::Engine;
@@ -105,6 +106,7 @@ pub(super) struct Way {
     pub(super) names: Names,
     pub(super) left_out: Arc<Live>,
     pub(super) on_ended: Option<OnEnded>,
+    pub(super) orphans: Arc<Orphans>,
 }
 
 impl Way {
@@ -124,8 +126,8 @@ impl Way {
     }
 
     fn with(queue: Queue, clock: Clock, telemetry: Telemetry, on_ended: Option<OnEnded>) -> Self {
-        let (live, left_out, names) = Default::default();
-        Self { clock, queue, telemetry, live, left_out, names, on_ended }
+        let (live, left_out, names, orphans) = Default::default();
+        Self { clock, queue, telemetry, live, left_out, names, on_ended, orphans }
     }
 }
 
@@ -231,7 +233,7 @@ impl Running {
             match self.tasks.join_next_with_id().await {
                 Some(Ok((id, finding))) if ending.contains(&id) => {
                     ending.retain(|e| *e != id);
-                    self.floor = self.floor.max(finding.latest);
+                    self.floor = self.floor.max(self.way.orphans.adopt(&finding));
                 }
                 Some(Ok((_, finding))) => self.crash = Some(ended_by_itself(&finding)),
                 Some(Err(error)) => {
@@ -257,7 +259,12 @@ impl Running {
             // A pipeline that is gone has nothing to finish.
             let _ = member.control.send(Control::Finish(retract)).await;
         }
-        while self.tasks.join_next().await.is_some() {}
+        while let Some(ended) = self.tasks.join_next().await {
+            if let Ok(finding) = ended {
+                self.way.orphans.adopt(&finding);
+            }
+        }
+        self.way.orphans.stay_alone();
     }
 
     /// Waits until a pipeline ends by itself, which it must not.
@@ -274,14 +281,22 @@ impl Running {
 
     /// Hears of requests: what it has to do with retractions that were refused.
     pub(super) fn refusals(&self) -> impl Fn(&ExportReport) + Send + Sync + 'static {
-        let controls = self.controls.clone();
+        let (controls, queue, orphans) = (self.controls.clone(), self.way.queue.clone(), self.way.orphans.clone());
+        let clock = self.way.clock;
         move |report| {
-            let Outcome::Dropped { refused, .. } = &report.outcome else { return };
+            let (Outcome::Dropped { refused, .. } | Outcome::Delivered { refused, .. }) = &report.outcome else {
+                return;
+            };
             if refused.is_empty() {
                 return;
             }
             let refused: Arc<[(Arc<Resource>, Point)]> =
                 refused.iter().map(|r| (r.resource.clone(), r.point.clone())).collect();
+            queue.refused(&refused);
+            if let Some(due) = orphans.owe(&refused) {
+                // Retractions alone, for which there is always room.
+                let _ = queue.push(due, clock.now());
+            }
             for control in controls.lock().unwrap_or_else(PoisonError::into_inner).iter() {
                 let _ = control.try_send(Control::Refused(refused.clone()));
             }
@@ -314,6 +329,10 @@ fn drive(watched: Watched, control: mpsc::Receiver<Control>, way: &Way) -> Drive
             way.telemetry.gauges().set_series_live(way.live.change(before, shown));
             if !commit.batch.is_empty() {
                 let Commit { batch, changes, latest, .. } = commit;
+                if let Some(owed) = way.orphans.before(&batch) {
+                    let pushed = way.queue.push(owed, committing.now());
+                    bridge::pushed(&way.telemetry, &way.queue, &pushed);
+                }
                 let before = std::mem::replace(&mut key, pipeline.key().clone());
                 // Under another key everything is told anew, and nothing is left under the old one.
                 let moved = (before != key).then(|| changes.iter().map(|c| c.owner.clone()).collect::<Vec<_>>());

@@ -7,6 +7,7 @@ mod engines;
 mod explain;
 mod names;
 mod once;
+mod orphans;
 mod outbox;
 mod run;
 mod settings;

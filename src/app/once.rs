@@ -114,7 +114,7 @@ fn failure(finding: &Finding) -> Option<String> {
 fn heard(told: &Mutex<Told>, report: &ExportReport) {
     let mut told = told.lock().unwrap_or_else(PoisonError::into_inner);
     match &report.outcome {
-        Outcome::Delivered { rejected, message } => {
+        Outcome::Delivered { rejected, message, .. } => {
             told.requests += 1;
             told.points += report.points;
             told.rejected += rejected;

@@ -9,7 +9,7 @@ use tokio::sync::watch;
 
 use super::classify::{Failure, Verdict};
 use super::client::{Client, Transport};
-use super::delivery::{Action, Delivery};
+use super::delivery::{Action, Credentials, Delivery};
 use super::encode::encode_part;
 use super::part::{Part, Position};
 use super::report::{ExportReport, Outcome};
@@ -161,10 +161,24 @@ impl<S: BatchSource, T: Transport> Worker<S, T> {
             verdict = self.transport.send(request.freeze()) => verdict,
             () = end.over() => return None,
         };
-        let now = self.clock.now();
-        let (about, outcome) = delivery.answered(batch, (part, bytes), verdict, now.mono, fastrand::f64());
+        let credentials = match verdict {
+            Verdict::Reauthenticate(_) => self.refresh(),
+            _ => Credentials::Fixed,
+        };
+        let now = self.clock.now().mono;
+        let (about, outcome) = delivery.answered(batch, (part, bytes), (verdict, credentials), now, fastrand::f64());
         self.tell(batch, about, bytes, started, outcome);
         Some(())
+    }
+
+    fn refresh(&mut self) -> Credentials {
+        if self.transport.refresh() {
+            Credentials::Changed
+        } else if self.transport.is_renewable() {
+            Credentials::Unchanged
+        } else {
+            Credentials::Fixed
+        }
     }
 
     /// A point that fits into no request. If it is a retraction, it is not owed again: its values did not fit either.

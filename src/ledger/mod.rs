@@ -26,9 +26,10 @@ use crate::model::series::{Metric, Resource};
 use crate::model::time::UnixNanos;
 use life::Life;
 use owed::Owed;
+pub use owed::TRIES;
 
 /// The least distance of two points of one series: Prometheus counts in milliseconds.
-const STEP: Duration = Duration::from_millis(1);
+pub const STEP: Duration = Duration::from_millis(1);
 /// From so many retired identities on, those that nobody holds any more are forgotten.
 const FIRST_SWEEP: usize = 256;
 
@@ -202,6 +203,7 @@ impl Ledger {
 
     fn knows(&self, resource: &Arc<Resource>) -> bool {
         self.retired.iter().any(|r| std::ptr::eq(r.as_ptr(), Arc::as_ptr(resource)))
+            || self.retired.iter().any(|r| r.upgrade().is_some_and(|r| r == *resource))
             || self.lives.values().any(|life| life.is_of(resource))
     }
 
@@ -216,7 +218,8 @@ impl Ledger {
 
     fn pay(&mut self, now: UnixNanos) {
         let lives = &self.lives;
-        let owed = self.owed.take(|resource, point| lives.values().any(|life| life.has(resource, point)));
+        let owed =
+            self.owed.take(&self.open.batch, |resource, point| lives.values().any(|life| life.has(resource, point)));
         if owed.is_empty() {
             return;
         }

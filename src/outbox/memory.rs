@@ -8,7 +8,8 @@ use std::sync::Arc;
 
 use super::unborn::Unborn;
 use super::{Moment, Outbox, Pushed, Stats};
-use crate::model::batch::{Batch, Left};
+use crate::model::batch::{Batch, Left, Point};
+use crate::model::series::Resource;
 use crate::model::time::Now;
 use folded::Folded;
 
@@ -223,12 +224,19 @@ impl Outbox for MemoryOutbox {
         self.total -= first.size;
         let batch = first.plain();
         self.total += first.size;
+        self.unborn.given(&batch);
         Some(batch)
     }
 
     fn acknowledge(&mut self) {
         if std::mem::take(&mut self.given) {
             self.remove(0);
+        }
+    }
+
+    fn refused(&mut self, retractions: &[(Arc<Resource>, Point)]) {
+        for (resource, point) in retractions {
+            self.unborn.refused(resource, point);
         }
     }
 

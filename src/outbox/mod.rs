@@ -12,7 +12,8 @@ mod unborn;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::model::batch::{Batch, Left};
+use crate::model::batch::{Batch, Left, Point};
+use crate::model::series::Resource;
 use crate::model::time::{Now, UnixNanos};
 
 pub use memory::MemoryOutbox;
@@ -31,6 +32,10 @@ pub trait Outbox: Send {
 
     /// Removes the batch that [`Outbox::front`] gave last; nothing if it gave none.
     fn acknowledge(&mut self);
+
+    /// Retractions that were given out have been refused: these series are believed in as before. If a life that began
+    /// since is dropped whole, the retraction at its end stays owed.
+    fn refused(&mut self, retractions: &[(Arc<Resource>, Point)]);
 
     /// How much is in it.
     fn stats(&self) -> Stats;

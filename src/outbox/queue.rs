@@ -8,8 +8,9 @@ use tokio::sync::Notify;
 
 use super::durable::{self, Core, InUse, Notice};
 use super::{Outbox, Pushed, Stats};
-use crate::model::batch::{Batch, BatchSource, Left};
+use crate::model::batch::{Batch, BatchSource, Left, Point};
 use crate::model::published::{Believed, Decision};
+use crate::model::series::Resource;
 use crate::model::time::{Clock, Now};
 
 /// A shared outbox. Copies are handles to the same.
@@ -81,6 +82,15 @@ impl Queue {
         };
         self.shared.signals.pushed.notify_one();
         pushed
+    }
+
+    /// The collector refused these retractions for good, or may have: see [`Outbox::refused`]. To be told before the
+    /// batch they were in is acknowledged.
+    pub fn refused(&self, retractions: &[(Arc<Resource>, Point)]) {
+        match &self.shared.kept {
+            Kept::Memory(outbox) => lock(outbox).refused(retractions),
+            Kept::Durable(handle) => handle.lock().refused(retractions),
+        }
     }
 
     /// How much is in it.

@@ -1,4 +1,5 @@
-//! Lives of series whose begin was dropped before it was given out: nobody out there knows of them.
+//! Lives of series whose begin was dropped before it was given out: nobody out there knows of them. Unless the life
+//! before is still believed in, because its retraction was refused.
 
 use std::hash::{Hash, Hasher};
 use std::sync::Arc;
@@ -9,10 +10,22 @@ use crate::model::batch::{Batch, Group, Mark, Point};
 use crate::model::series::{Attributes, Metric, Resource, Value};
 use crate::model::time::UnixNanos;
 
+/// The most series that are remembered as believed in although their retraction was given out.
+const MOST_BELIEVED: usize = 100_000;
+
 /// The lives that nobody out there knows of. At most one for each live series.
 #[derive(Debug, Default)]
 pub(super) struct Unborn {
-    lives: HashMap<Arc<Resource>, HashSet<Key>>,
+    lives: Set,
+    /// Series whose retraction was refused, until something of them is given out: to whoever believes in them, a life
+    /// that is dropped whole is none, and the retraction at its end is the one that is owed.
+    believed: Set,
+}
+
+/// Series by resource.
+#[derive(Debug, Default)]
+struct Set {
+    series: HashMap<Arc<Resource>, HashSet<Key>>,
     count: usize,
     /// Grows with each change.
     changes: u64,
@@ -32,12 +45,12 @@ impl Unborn {
     /// About how much it takes, in bytes.
     pub(super) fn memory(&self) -> usize {
         // A table is between a half and seven eighths full.
-        self.count * 2 * size_of::<Key>()
+        (self.lives.count + self.believed.count) * 2 * size_of::<Key>()
     }
 
     /// A number that is another one after a change.
     pub(super) fn changes(&self) -> u64 {
-        self.changes
+        self.lives.changes
     }
 
     /// The lives, each with a first point that stands for the one that was dropped.
@@ -51,21 +64,41 @@ impl Unborn {
             let points = keys.iter().map(point).collect();
             Group { resource: resource.clone(), time: UnixNanos::UNKNOWN, points }
         };
-        Batch { groups: self.lives.iter().map(group).collect() }
+        Batch { groups: self.lives.series.iter().map(group).collect() }
     }
 
     /// What [`Unborn::to_batch`] said.
     pub(super) fn of_batch(batch: &Batch) -> Self {
         let mut unborn = Self::default();
         for group in &batch.groups {
-            group.points.iter().for_each(|point| unborn.insert(&group.resource, point));
+            group.points.iter().for_each(|point| unborn.lives.insert(&group.resource, point));
         }
         unborn
     }
 
     /// Whether everything that was dropped was known already.
     pub(super) fn is_empty(&self) -> bool {
-        self.count == 0
+        self.lives.count == 0
+    }
+
+    /// The retraction of a series was refused: whoever got its values goes on believing in it.
+    pub(super) fn refused(&mut self, resource: &Arc<Resource>, point: &Point) {
+        self.lives.remove(resource, point);
+        if self.believed.count < MOST_BELIEVED {
+            self.believed.insert(resource, point);
+        }
+    }
+
+    /// A batch is given out: what is believed of its series depends on it from now on.
+    pub(super) fn given(&mut self, batch: &Batch) {
+        if self.believed.count == 0 {
+            return;
+        }
+        for group in &batch.groups {
+            for point in &group.points {
+                self.believed.remove(&group.resource, point);
+            }
+        }
     }
 
     /// Drops all values of a batch, and the retractions of lives whose begin was dropped.
@@ -74,11 +107,17 @@ impl Unborn {
             let resource = group.resource.clone();
             group.points.retain(|point| match point.mark {
                 Mark::First(_) => {
-                    self.insert(&resource, point);
+                    if !self.believed.has(&resource, point) {
+                        self.lives.insert(&resource, point);
+                    }
                     false
                 }
                 Mark::Next(_) => false,
-                Mark::Retracted(_) => !self.remove(&resource, point),
+                Mark::Retracted(_) => {
+                    // It is kept, and ends what was believed in: the next life is one of its own.
+                    self.believed.remove(&resource, point);
+                    !self.lives.remove(&resource, point)
+                }
             });
             group.points.shrink_to_fit();
         }
@@ -92,7 +131,7 @@ impl Unborn {
         for group in &mut batch.groups {
             let resource = group.resource.clone();
             group.points.retain_mut(|point| {
-                let unborn = self.remove(&resource, point);
+                let unborn = self.lives.remove(&resource, point);
                 if let (true, Mark::Next(value)) = (unborn, point.mark) {
                     point.mark = Mark::First(value);
                 }
@@ -101,21 +140,27 @@ impl Unborn {
         }
         batch.groups.retain(|group| !group.points.is_empty());
     }
+}
+
+impl Set {
+    fn has(&self, resource: &Arc<Resource>, point: &Point) -> bool {
+        self.series.get(resource).is_some_and(|of| of.contains(&Key::of(point)))
+    }
 
     fn insert(&mut self, resource: &Arc<Resource>, point: &Point) {
         self.changes += 1;
-        self.count += usize::from(self.lives.entry_ref(resource).or_default().insert(Key::of(point)));
+        self.count += usize::from(self.series.entry_ref(resource).or_default().insert(Key::of(point)));
     }
 
     fn remove(&mut self, resource: &Arc<Resource>, point: &Point) -> bool {
-        let Some(lives) = self.lives.get_mut(resource) else { return false };
-        if !lives.remove(&Key::of(point)) {
+        let Some(of) = self.series.get_mut(resource) else { return false };
+        if !of.remove(&Key::of(point)) {
             return false;
         }
         self.count -= 1;
         self.changes += 1;
-        if lives.is_empty() {
-            self.lives.remove(resource);
+        if of.is_empty() {
+            self.series.remove(resource);
         }
         true
     }

@@ -7,7 +7,7 @@ mod drive;
 mod resume;
 
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 
 use hashbrown::HashMap;
 
@@ -171,6 +171,11 @@ impl Pipeline {
     /// Retractions that the collector refused for good are owed again, with the next commit.
     pub fn owe_again(&mut self, refused: &[(Arc<Resource>, Point)]) {
         self.ledger.owe_again(refused);
+    }
+
+    /// Under which identities something was published that may not be delivered yet.
+    pub fn identities(&self) -> Vec<Weak<Resource>> {
+        self.ledger.identities()
     }
 
     /// The end: retracts everything if there is a reason to, and returns what is not yet committed.

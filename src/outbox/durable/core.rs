@@ -10,8 +10,9 @@ use super::reconcile::Reconcile;
 use super::store::Done;
 use super::{Front, Row, Shelf};
 use crate::model::Text;
-use crate::model::batch::{Batch, Left};
+use crate::model::batch::{Batch, Left, Point};
 use crate::model::published::{Change, Decision, Owner, Standing};
+use crate::model::series::Resource;
 use crate::model::time::{Monotonic, Now, UnixNanos};
 use crate::outbox::{MemoryOutbox, Moment, Outbox, Pushed, Stats};
 
@@ -296,6 +297,12 @@ impl Core {
             Given::Memory if self.is_held() => self.acked_waiting = true,
             Given::Memory => self.waiting.acknowledge(),
         }
+    }
+
+    /// Retractions were refused: see [`Outbox::refused`]. What is on disk hardly ever loses values, so this is for what
+    /// waits in memory.
+    pub(in crate::outbox) fn refused(&mut self, retractions: &[(Arc<Resource>, Point)]) {
+        self.waiting.refused(retractions);
     }
 
     /// How much is in it.

@@ -305,3 +305,71 @@ fn what_waits_is_folded_before_anything_is_dropped() {
     }
     assert_eq!(outbox.stats(), Stats::default());
 }
+
+/// A life of series 0 ends and that is refused, before or after its next life began and was dropped; then that life ends.
+/// What was given out from then on.
+fn refused_and_lived_again(refused_first: bool, taken: bool) -> Vec<Seen> {
+    let mut outbox = MemoryOutbox::new(0);
+    let mut number = 0;
+    let mut push = |outbox: &mut MemoryOutbox, series, mark| {
+        number += 1;
+        let _ = outbox.push(Batch { groups: vec![group(series, number, mark)] }, Now::default());
+    };
+    let end = Mark::Retracted(Reason::Removed);
+    for mark in [Mark::First(Value::Int(1)), end] {
+        push(&mut outbox, 0, mark);
+        outbox.front();
+        if !mark.is_retraction() {
+            outbox.acknowledge();
+        }
+    }
+    let retraction = [(group(0, 0, end).resource, point(0, end))];
+    if refused_first {
+        outbox.refused(&retraction);
+        outbox.acknowledge();
+    }
+    push(&mut outbox, 0, Mark::First(Value::Int(2)));
+    if taken {
+        outbox.front();
+        outbox.acknowledge();
+    }
+    push(&mut outbox, 1, Mark::First(Value::Int(3)));
+    if !refused_first {
+        outbox.refused(&retraction);
+        outbox.acknowledge();
+    }
+    push(&mut outbox, 0, end);
+    // One more life, which nobody hears of.
+    push(&mut outbox, 0, Mark::First(Value::Int(4)));
+    push(&mut outbox, 1, Mark::Next(Value::Int(5)));
+    push(&mut outbox, 0, end);
+    std::iter::from_fn(|| outbox.front().inspect(|_| outbox.acknowledge())).flat_map(|b| seen(&b)).collect()
+}
+
+#[test]
+fn an_end_stays_owed_when_the_one_before_was_refused_and_all_values_between_were_dropped() {
+    for (refused_first, taken) in [(true, false), (false, false), (true, true)] {
+        let given = refused_and_lived_again(refused_first, taken);
+        let ends = given.iter().filter(|(series, _, mark)| *series == 0 && mark.is_retraction()).count();
+        let values = given.iter().filter(|(series, _, mark)| *series == 0 && !mark.is_retraction()).count();
+        assert_eq!((ends, values), (1, 0), "refused first: {refused_first}, taken: {taken}: {given:?}");
+    }
+}
+
+#[test]
+fn the_end_of_a_life_that_nobody_heard_of_is_owed_to_nobody() {
+    let mut outbox = MemoryOutbox::new(0);
+    outbox.refused(&[(
+        group(1, 0, Mark::Retracted(Reason::Removed)).resource,
+        point(1, Mark::Retracted(Reason::Removed)),
+    )]);
+    for (number, series, mark) in [
+        (1, 0, Mark::First(Value::Int(1))),
+        (2, 1, Mark::First(Value::Int(1))),
+        (3, 0, Mark::Retracted(Reason::Removed)),
+    ] {
+        let _ = outbox.push(Batch { groups: vec![group(series, number, mark)] }, Now::default());
+    }
+    let given: Vec<Seen> = outbox.front().iter().flat_map(|b| seen(b)).collect();
+    assert_eq!(given, [(1, 2, Mark::First(Value::Int(1)))]);
+}
