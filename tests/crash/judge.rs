@@ -48,12 +48,8 @@ use crate::outside::collector::Fate;
 /// The metric whose number tells which sample it was made of.
 pub(crate) const WITNESS: &str = "container.memory.usage";
 /// What stays of a container that has stopped.
-const OF_STATE: [&str; 4] = [
-    "container.status.state",
-    "container.status.exit_code",
-    "container.restarts",
-    "container.memory.oom_kill.count",
-];
+const OF_STATE: [&str; 4] =
+    ["container.status.state", "container.status.exit_code", "container.restarts", "container.memory.oom_kill.count"];
 /// So many findings are kept in words; all are counted.
 const KEPT: usize = 40;
 
@@ -337,7 +333,8 @@ impl Judge {
         };
         let Some(at) = container.pending.iter().position(|s| s.number == number) else {
             let short = &id[..12.min(id.len())];
-            return self.find(Kind::Unknown, format!("{number} of {short}: nobody gave it, or a later one came before"));
+            return self
+                .find(Kind::Unknown, format!("{number} of {short}: nobody gave it, or a later one came before"));
         };
         let passed: Vec<Sample> = container.pending.drain(..=at).collect();
         let Some((arrived, before)) = passed.split_last() else { return };
@@ -359,7 +356,8 @@ impl Judge {
         if owed {
             let Sample { number, at, run, was } = sample;
             let short = &id[..12.min(id.len())];
-            let text = format!("sample {number} of {short}, given at {} to run {run} ({was:?}), now in {}", at.0, self.run);
+            let text =
+                format!("sample {number} of {short}, given at {} to run {run} ({was:?}), now in {}", at.0, self.run);
             self.find(Kind::Lost, text);
         }
     }
@@ -399,7 +397,10 @@ impl Judge {
         let undisturbed = !self.is_disturbed(&id, before.time, change.time);
         let of = || format!("{} of {}", change.id, name(&change.resource));
         if change.what == What::Retracted && undisturbed {
-            self.find(Kind::LiveRetracted, format!("{} at {}, its value before is of {}", of(), change.time.0, before.time.0));
+            self.find(
+                Kind::LiveRetracted,
+                format!("{} at {}, its value before is of {}", of(), change.time.0, before.time.0),
+            );
         }
         if change.what == What::Updated && before.start != start && undisturbed {
             self.find(Kind::StartChanged, format!("{}: from {} to {}", of(), before.start.0, start.0));
@@ -436,9 +437,9 @@ impl Judge {
                 }
             }
         }
-        let missing = truth.values().find(|t| {
-            !stated.contains(t.id.as_str()) || (t.state.is_running() && !sampled.contains(t.id.as_str()))
-        });
+        let missing = truth
+            .values()
+            .find(|t| !stated.contains(t.id.as_str()) || (t.state.is_running() && !sampled.contains(t.id.as_str())));
         missing.map(|t| format!("nothing new of {}, which is {}", t.name, t.state.as_str()))
     }
 

@@ -8,6 +8,7 @@
 
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "a program that tells what it found")]
 
+mod ears;
 mod judge;
 #[expect(dead_code, reason = "other programs use more of it")]
 #[path = "../outside/mod.rs"]
@@ -101,7 +102,9 @@ fn wanted(args: &[String]) -> Result<Wanted, String> {
             "--world" => wanted.world = Some(number(value()?)?),
             "--without-directory" => wanted.with_directory = false,
             "--gently" => wanted.gently = true,
-            "--binary" => wanted.binary = PathBuf::from(value()?).canonicalize().map_err(|e| format!("--binary: {e}"))?,
+            "--binary" => {
+                wanted.binary = PathBuf::from(value()?).canonicalize().map_err(|e| format!("--binary: {e}"))?
+            }
             "--durable-after" => wanted.durable_after = Duration::from_millis(number(value()?)?),
             "--folder" => wanted.folder = PathBuf::from(value()?),
             "--tell" => wanted.tells = true,
@@ -186,12 +189,17 @@ fn conclude(wanted: &Wanted, reports: &[Report], took: Monotonic) -> ExitCode {
         let mut times = times;
         times.sort_unstable();
         let at = |share: f64| times.get((times.len() as f64 * share) as usize).or(times.last()).copied();
-        [at(0.5), at(0.99), times.last().copied()].map(Option::unwrap_or_default).map(|t| t.as_millis().to_string()).join("/")
+        [at(0.5), at(0.99), times.last().copied()]
+            .map(Option::unwrap_or_default)
+            .map(|t| t.as_millis().to_string())
+            .join("/")
     };
     let starts = of(reports.iter().flat_map(|r| r.starts.clone()).collect());
     let settles = of(reports.iter().flat_map(|r| r.settles.clone()).collect());
     let terminated: u64 = reports.iter().map(|r| r.terminated).sum();
-    println!("start to first question, p50/p99/max ms: {starts}; recovery to belief = truth: {settles}; {terminated} by SIGTERM");
+    println!(
+        "start to first question, p50/p99/max ms: {starts}; recovery to belief = truth: {settles}; {terminated} by SIGTERM"
+    );
     println!("{} in {:.0} s, --seed {}", line(&tally), took.0.as_secs_f64(), wanted.seed);
     let nothing = tally.lost == 0 && tally.wrong == 0;
     match (wanted.with_directory || wanted.gently, nothing) {

@@ -2,20 +2,18 @@
 
 use std::fmt::Write as _;
 use std::path::PathBuf;
-use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
 use dockpulse::model::container::{ContainerId, State};
-use dockpulse::model::sample::Count;
 use dockpulse::model::time::{Clock, Monotonic, UnixNanos};
 use dockpulse::sim::Spec;
-use tokio::sync::Notify;
 
-use crate::judge::{Judge, Kind, Rules, Tally, Truth};
+use crate::ears::{Ears, truth};
+use crate::judge::{Kind, Rules, Tally};
 use crate::outside::agent::Agent;
 use crate::outside::collector::Collector;
-use crate::outside::engine::{Engine, Watcher};
+use crate::outside::engine::Engine;
 use crate::plan::{Act, Dice, End};
 
 /// From the start of the process until it asks the engine something. On a busy machine that is more than it takes.
@@ -51,7 +49,6 @@ pub(crate) struct Report {
     pub(crate) starts: Vec<Duration>,
     pub(crate) settles: Vec<Duration>,
     pub(crate) terminated: u64,
-    pub(crate) outages: u64,
 }
 
 struct World {
@@ -65,44 +62,9 @@ struct World {
     interval: Duration,
     /// When the present agent was started.
     started: Monotonic,
-    /// Since when all is well, if it is.
-    healthy: Option<Monotonic>,
     names: u64,
     events: bool,
     report: Report,
-}
-
-/// What engine and collector tell.
-struct Ears {
-    clock: Clock,
-    judge: Mutex<Judge>,
-    numbers: AtomicI64,
-    /// Questions to the engine, numbers given, requests to the collector, so far.
-    asked: AtomicU64,
-    given: AtomicU64,
-    requests: AtomicU64,
-    heard: Notify,
-}
-
-impl Ears {
-    fn judge(&self) -> MutexGuard<'_, Judge> {
-        self.judge.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-impl Watcher for Ears {
-    fn asked(&self, _path: &str) {
-        self.asked.fetch_add(1, Ordering::Relaxed);
-        self.heard.notify_waiters();
-    }
-
-    fn usage(&self, container: &ContainerId) -> Count {
-        let number = self.numbers.fetch_add(1, Ordering::Relaxed);
-        self.judge().served(container.as_str(), number, self.clock.now().wall);
-        self.given.fetch_add(1, Ordering::Relaxed);
-        self.heard.notify_waiters();
-        number
-    }
 }
 
 /// Runs one world to its end; `tell` hears after each kill.
@@ -122,23 +84,9 @@ impl World {
         let mut dice = Dice::new(order.seed, order.number);
         let clock = Clock::start();
         let rules = Rules { durable_after: order.durable_after, near: Duration::from_secs(3) };
-        let ears = Arc::new(Ears {
-            clock,
-            judge: Mutex::new(Judge::new(rules)),
-            numbers: AtomicI64::new(10_000_000),
-            asked: AtomicU64::new(0),
-            given: AtomicU64::new(0),
-            requests: AtomicU64::new(0),
-            heard: Notify::new(),
-        });
+        let ears = Ears::new(clock, rules);
         let engine = Engine::start(&order.folder, order.seed ^ order.number, clock, ears.clone());
-        let told = ears.clone();
-        let collector = Collector::start(Box::new(move |message, fate| {
-            told.judge().request(message, fate, told.clock.now());
-            told.requests.fetch_add(1, Ordering::Relaxed);
-            told.heard.notify_waiters();
-        }))
-        .await;
+        let collector = Collector::start(ears.clone().told()).await;
         let interval = dice.interval();
         let settings = settings(&order, &engine, &collector, interval, dice.chance(0.5));
         std::fs::write(order.folder.join("settings.yaml"), settings).expect("a folder of our own");
@@ -147,9 +95,9 @@ impl World {
             engine.with(|world| world.add(spec, Duration::from_secs(7))).expect("room");
         }
         let agent = Agent::start(&order.binary, &order.folder);
-        let (started, healthy) = (clock.now().mono, Some(clock.now().mono));
+        let started = clock.now().mono;
         let report = Report::default();
-        Self { order, dice, clock, ears, engine, collector, agent, interval, started, healthy, names: 0, events: true, report }
+        Self { order, dice, clock, ears, engine, collector, agent, interval, started, names: 0, events: true, report }
     }
 
     fn now(&self) -> UnixNanos {
@@ -175,14 +123,15 @@ impl World {
         let settle = self.dice.chance(0.35);
         if settle {
             self.heal().await;
+            let recovered = self.clock.now().mono;
             self.check_start().await;
-            self.settle().await;
+            self.settle(recovered).await;
         }
         let mut end = self.dice.end(settle);
         self.live(end).await;
         if self.order.gently {
             self.heal().await;
-            self.settle().await;
+            self.settle(self.clock.now().mono).await;
             end = End::Terminated;
         }
         let late = self.lateness().await;
@@ -202,15 +151,14 @@ impl World {
         self.agent = Agent::start(&self.order.binary, &self.order.folder);
         self.started = self.clock.now().mono;
         self.say(|| "starts".to_owned());
-        self.healthy = self.healthy.map(|_| self.started);
     }
 
     /// Lets the agent live until the end that was thrown, doing things meanwhile.
     async fn live(&mut self, end: End) {
         let mut acts: Vec<Duration> = self.dice.times(end.at_most());
         let until = self.clock.now().mono + end.at_most();
-        let begun = self.marks();
-        while self.clock.now().mono < until && !end.is_reached(begun, self.marks()) {
+        let begun = self.ears.marks();
+        while self.clock.now().mono < until && !end.is_reached(begun, self.ears.marks()) {
             let heard = self.ears.heard.notified();
             let next = acts.first().map_or(until, |after| self.started + *after).min(until);
             tokio::select! {
@@ -224,11 +172,6 @@ impl World {
             }
         }
         tokio::time::sleep(self.dice.moment(end)).await;
-    }
-
-    /// How often the engine was asked, gave numbers, and the collector was sent something.
-    fn marks(&self) -> [u64; 3] {
-        [&self.ears.asked, &self.ears.given, &self.ears.requests].map(|n| n.load(Ordering::Relaxed))
     }
 
     /// How much later than it should be anything happens here.
@@ -272,7 +215,10 @@ impl World {
             None => self.find(Kind::Agent, format!("SIGTERM did not end it within {ENDS_WITHIN:?}")),
             Some(status) if !status.success() => {
                 let log = tail(&self.agent.log());
-                self.find(Kind::Agent, format!("SIGTERM ended it with {status} (collector up: {could_deliver})\n{log}"));
+                self.find(
+                    Kind::Agent,
+                    format!("SIGTERM ended it with {status} (collector up: {could_deliver})\n{log}"),
+                );
             }
             Some(_) => {}
         }
@@ -284,8 +230,17 @@ impl World {
 
     /// A mere kill damages nothing, and nothing here makes it panic.
     fn check_log(&self) {
-        const COMPLAINTS: [&str; 9] =
-            ["panicked", "damage", "corrupt", "torn", "cut to", "last good", "memory mode", "in memory instead", "repair"];
+        const COMPLAINTS: [&str; 9] = [
+            "panicked",
+            "damage",
+            "corrupt",
+            "torn",
+            "cut to",
+            "last good",
+            "memory mode",
+            "in memory instead",
+            "repair",
+        ];
         let log = self.agent.log();
         let complaint = log.lines().find(|line| {
             let line = line.to_lowercase();
@@ -298,12 +253,12 @@ impl World {
 
     /// It asks the engine something soon after its start.
     async fn check_start(&mut self) {
-        let begun = self.ears.asked.load(Ordering::Relaxed);
+        let begun = self.ears.marks()[0];
         let until = self.started + STARTS_WITHIN;
         loop {
             let heard = self.ears.heard.notified();
             let now = self.clock.now().mono;
-            if self.ears.asked.load(Ordering::Relaxed) > begun {
+            if self.ears.marks()[0] > begun {
                 self.report.starts.push(now.since(self.started));
                 return;
             }
@@ -324,17 +279,15 @@ impl World {
         self.engine.tell_events(true);
         self.events = true;
         self.collector.up().await;
-        self.healthy.get_or_insert(self.clock.now().mono);
         self.say(|| "healed".to_owned());
     }
 
     /// Soon what is believed is so.
-    async fn settle(&mut self) {
-        let recovered = self.healthy.unwrap_or(self.started).max(self.started);
+    async fn settle(&mut self, recovered: Monotonic) {
         let since = self.now();
         let allowed = self.interval + SETTLES_WITHIN;
         loop {
-            let differs = self.ears.judge().differs(&self.truth(), since);
+            let differs = self.ears.judge().differs(&truth(&self.engine), since);
             let took = self.clock.now().mono.since(recovered);
             match differs {
                 None if took <= allowed => {
@@ -349,16 +302,6 @@ impl World {
                 Some(_) => tokio::time::sleep(Duration::from_millis(20)).await,
             }
         }
-    }
-
-    fn truth(&self) -> Vec<Truth> {
-        self.engine.with(|world| {
-            let names: Vec<String> = world.names().map(ToString::to_string).collect();
-            let truth = |name: String| {
-                Some(Truth { id: world.id(&name)?.as_str().to_owned(), state: world.state(&name)?, name })
-            };
-            names.into_iter().filter_map(truth).collect()
-        })
     }
 
     /// Something happens to a container, the engine or the collector.
@@ -390,11 +333,6 @@ impl World {
             Act::CutEvents => self.engine.cut_events(),
             _ => self.act_on_container(act),
         }
-        if !self.collector.is_up() {
-            self.report.outages += u64::from(self.healthy.is_some());
-        }
-        let well = self.collector.is_up() && self.engine.is_up();
-        self.healthy = well.then(|| self.healthy.unwrap_or(self.clock.now().mono));
     }
 
     fn act_on_container(&mut self, act: Act) {
@@ -433,8 +371,9 @@ impl World {
 
     async fn finish(mut self) -> Report {
         self.heal().await;
+        let recovered = self.clock.now().mono;
         self.check_start().await;
-        self.settle().await;
+        self.settle(recovered).await;
         self.terminate().await;
         self.check_log();
         let mut judge = self.ears.judge();
