@@ -1,10 +1,7 @@
 //! The judge of tests/crash on histories written by hand: it finds each thing that can go wrong, and nothing where all
 //! is right.
 
-#[expect(dead_code, reason = "the program uses more of it")]
-#[path = "crash/judge.rs"]
-mod judge;
-#[expect(dead_code, reason = "the judge needs a word of it")]
+#[expect(dead_code, reason = "programs use more of it")]
 #[path = "outside/mod.rs"]
 mod outside;
 
@@ -19,8 +16,8 @@ use opentelemetry_proto::tonic::metrics::v1::{
 };
 use opentelemetry_proto::tonic::resource::v1::Resource;
 
-use judge::{Judge, Kind, Rules, Truth, WITNESS};
 use outside::collector::Fate::{self, Acknowledged, Refused, Unanswered};
+use outside::judge::{Judge, Kind, Rules, Truth, WITNESS};
 
 const A: &str = "aaaaaaaaaaaaaaaa";
 const B: &str = "bbbbbbbbbbbbbbbb";

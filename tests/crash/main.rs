@@ -3,13 +3,11 @@
 //! `cargo test --release --test crash -- 200` kills the built `dockpulse` 200 times with SIGKILL (and sometimes with
 //! SIGTERM) in several worlds at once: each has a simulated engine on a socket, whose containers come, go, stop, restart
 //! and are renamed, a collector that goes away, hangs, refuses and loses answers, and an agent with a directory for its
-//! outbox. What the collector saw is held against what the engine had; [`judge`] has the rules, tests/judge.rs checks
+//! outbox. What the collector saw is held against what the engine had; [`outside::judge`] has the rules, tests/judge.rs checks
 //! the judge.
 
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "a program that tells what it found")]
 
-mod ears;
-mod judge;
 #[expect(dead_code, reason = "other programs use more of it")]
 #[path = "../outside/mod.rs"]
 mod outside;
@@ -23,7 +21,7 @@ use std::time::Duration;
 
 use dockpulse::model::time::{Clock, Monotonic};
 
-use judge::Tally;
+use outside::judge::Tally;
 use world::{Order, Report};
 
 const HELP: &str = "\

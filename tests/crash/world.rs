@@ -9,11 +9,11 @@ use dockpulse::model::container::{ContainerId, State};
 use dockpulse::model::time::{Clock, Monotonic, UnixNanos};
 use dockpulse::sim::Spec;
 
-use crate::ears::{Ears, truth};
-use crate::judge::{Kind, Rules, Tally};
 use crate::outside::agent::Agent;
 use crate::outside::collector::Collector;
+use crate::outside::ears::{Ears, truth};
 use crate::outside::engine::Engine;
+use crate::outside::judge::{Kind, Rules, Tally};
 use crate::plan::{Act, Dice, End};
 
 /// From the start of the process until it asks the engine something. On a busy machine that is more than it takes.

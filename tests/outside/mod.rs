@@ -1,10 +1,12 @@
 //! What the built program is run against from outside: a simulated engine on a socket, a collector that tells what it
-//! is sent, and the program itself as a process.
+//! is sent, the program itself as a process, and a judge that holds one against the other.
 #![expect(clippy::unwrap_used, clippy::expect_used, reason = "a fake fails loudly")]
 
 pub(crate) mod agent;
 pub(crate) mod collector;
+pub(crate) mod ears;
 pub(crate) mod engine;
+pub(crate) mod judge;
 pub(crate) mod words;
 
 use std::io::{IsTerminal, Write};

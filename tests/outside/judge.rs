@@ -43,7 +43,7 @@ use opentelemetry_proto::tonic::metrics::v1::metric::Data;
 use opentelemetry_proto::tonic::metrics::v1::{Metric, NumberDataPoint, number_data_point};
 use prost::Message;
 
-use crate::outside::collector::Fate;
+use super::collector::Fate;
 
 /// The metric whose number tells which sample it was made of.
 pub(crate) const WITNESS: &str = "container.memory.usage";

@@ -8,9 +8,9 @@ use dockpulse::model::sample::Count;
 use dockpulse::model::time::Clock;
 use tokio::sync::Notify;
 
-use crate::judge::{Judge, Rules, Truth};
-use crate::outside::collector::Told;
-use crate::outside::engine::{Engine, Watcher};
+use super::collector::Told;
+use super::engine::{Engine, Watcher};
+use super::judge::{Judge, Rules, Truth};
 
 pub(crate) struct Ears {
     clock: Clock,
