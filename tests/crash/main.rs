@@ -7,6 +7,7 @@
 //! the judge.
 
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "a program that tells what it found")]
+#![expect(clippy::expect_used, reason = "a program that cannot go on says where")]
 
 #[expect(dead_code, reason = "other programs use more of it")]
 #[path = "../outside/mod.rs"]

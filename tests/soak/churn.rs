@@ -79,7 +79,7 @@ fn replace(stage: &Stage, containers: usize, n: u64) {
     let now = stage.clock.now().wall;
     stage.engine.with(|world| {
         let oldest = world.names().next().map(ToString::to_string);
-        for gone in oldest {
+        if let Some(gone) = oldest {
             if let Some(id) = world.id(&gone) {
                 stage.ears.judge().disturbed(id.as_str(), now);
             }

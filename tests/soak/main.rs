@@ -5,6 +5,7 @@
 //! `--collector-down 1000 --containers 1000` measures its memory while the collector is away for 1,000 intervals.
 
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "a program that tells what it found")]
+#![expect(clippy::expect_used, reason = "a program that cannot go on says where")]
 
 mod away;
 mod churn;
