@@ -336,7 +336,7 @@ fn what_is_believed_is_compared_with_what_is_so() {
     history.give(A, [1]);
     history.send(&[Some(1)], Acknowledged);
     let truth = |name: &str, state| vec![Truth { id: A.to_owned(), name: name.to_owned(), state }];
-    let differs = |truth: &[Truth], since| history.judge.differs(truth, since).unwrap_or_default();
+    let differs = |truth: &[Truth], since| history.judge.differs(truth, 0, since).unwrap_or_default();
     let since = UnixNanos(START * 1_000_000);
     assert!(differs(&[], since).contains("is gone"));
     assert!(differs(&truth("web", State::Exited), since).contains("is exited"));

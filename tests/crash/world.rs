@@ -1,4 +1,4 @@
-//! One world: an engine whose containers come and go, a collector that goes wrong, and an agent that is killed.
+//! One world: one or two engines whose containers come and go, a collector that goes wrong, and an agent that is killed.
 
 use std::fmt::Write as _;
 use std::path::PathBuf;
@@ -56,7 +56,10 @@ struct World {
     dice: Dice,
     clock: Clock,
     ears: Arc<Ears>,
-    engine: Engine,
+    engines: Vec<Engine>,
+    /// The first so many are in the settings.
+    watched: usize,
+    grpc: bool,
     collector: Collector,
     agent: Agent,
     interval: Duration,
@@ -85,23 +88,60 @@ impl World {
         let clock = Clock::start();
         let rules = Rules { durable_after: order.durable_after, near: Duration::from_secs(3) };
         let ears = Ears::new(clock, rules);
-        let engine = Engine::start(&order.folder, order.seed ^ order.number, clock, ears.clone());
+        let watched = if dice.chance(0.4) { 2 } else { 1 };
+        let engines: Vec<Engine> = (0..watched)
+            .map(|n| {
+                let socket = order.folder.join(format!("engine-{n}.sock"));
+                Engine::start(&socket, order.seed ^ order.number ^ (n as u64) << 32, clock, ears.clone())
+            })
+            .collect();
         let collector = Collector::start(ears.clone().told()).await;
         let interval = dice.interval();
-        let settings = settings(&order, &engine, &collector, interval, dice.chance(0.5));
-        std::fs::write(order.folder.join("settings.yaml"), settings).expect("a folder of our own");
-        for n in 0..3 {
+        let grpc = dice.chance(0.5);
+        write_settings(&order, &engines, &collector, interval, grpc);
+        for (engine, n) in engines.iter().flat_map(|engine| (0..2).map(move |n| (engine, n))) {
             let spec = Spec::new(&format!("keep-{n}"), "shop:1");
             engine.with(|world| world.add(spec, Duration::from_secs(7))).expect("room");
         }
         let agent = Agent::start(&order.binary, &order.folder);
         let started = clock.now().mono;
         let report = Report::default();
-        Self { order, dice, clock, ears, engine, collector, agent, interval, started, names: 0, events: true, report }
+        Self {
+            order,
+            dice,
+            clock,
+            ears,
+            engines,
+            watched,
+            grpc,
+            collector,
+            agent,
+            interval,
+            started,
+            names: 0,
+            events: true,
+            report,
+        }
     }
 
     fn now(&self) -> UnixNanos {
         self.clock.now().wall
+    }
+
+    /// No trouble any more if all engines are there.
+    fn calm(&self) {
+        if self.engines.iter().all(Engine::is_up) {
+            self.ears.judge().calm(self.now());
+        }
+    }
+
+    /// One engine less is in the settings, or all again.
+    fn watch_another_number(&mut self) {
+        self.watched = if self.watched == 1 { self.engines.len() } else { 1 };
+        self.say(|| format!("{} engines in the settings", self.watched));
+        self.ears.judge().trouble(self.now());
+        self.calm();
+        write_settings(&self.order, &self.engines[..self.watched], &self.collector, self.interval, self.grpc);
     }
 
     /// What is done, for whoever looks for the cause of a finding.
@@ -145,6 +185,9 @@ impl World {
         self.check_log();
         for _ in 0..self.dice.below(3) {
             self.act().await;
+        }
+        if self.engines.len() > 1 && self.dice.chance(0.15) {
+            self.watch_another_number();
         }
         let dead = self.dice.dead();
         tokio::time::sleep(dead).await;
@@ -207,9 +250,7 @@ impl World {
         self.ears.judge().trouble(at);
         let status = self.agent.terminate(ENDS_WITHIN).await;
         self.let_go(at, Duration::ZERO).await;
-        if self.engine.is_up() {
-            self.ears.judge().calm(self.now());
-        }
+        self.calm();
         self.report.terminated += 1;
         match status {
             None => self.find(Kind::Agent, format!("SIGTERM did not end it within {ENDS_WITHIN:?}")),
@@ -272,11 +313,11 @@ impl World {
 
     /// Engine and collector are there.
     async fn heal(&mut self) {
-        if !self.engine.is_up() {
-            self.engine.up();
-            self.ears.judge().calm(self.now());
+        for engine in &mut self.engines {
+            engine.up();
+            engine.tell_events(true);
         }
-        self.engine.tell_events(true);
+        self.calm();
         self.events = true;
         self.collector.up().await;
         self.say(|| "healed".to_owned());
@@ -287,7 +328,9 @@ impl World {
         let since = self.now();
         let allowed = self.interval + SETTLES_WITHIN;
         loop {
-            let differs = self.ears.judge().differs(&truth(&self.engine), since);
+            let watched = &self.engines[..self.watched];
+            let truth: Vec<_> = watched.iter().flat_map(truth).collect();
+            let differs = self.ears.judge().differs(&truth, watched.len(), since);
             let took = self.clock.now().mono.since(recovered);
             match differs {
                 None if took <= allowed => {
@@ -307,7 +350,8 @@ impl World {
     /// Something happens to a container, the engine or the collector.
     async fn act(&mut self) {
         let act = self.dice.act();
-        self.say(|| format!("{act:?}"));
+        let chosen = self.dice.below(self.engines.len());
+        self.say(|| format!("{act:?} (engine {chosen})"));
         match act {
             Act::Collector(mode) => {
                 self.collector.up().await;
@@ -318,31 +362,33 @@ impl World {
                 self.collector.down().await;
                 self.ears.judge().unsure(self.now());
             }
-            Act::EngineDown | Act::EngineHangs if self.engine.is_up() => {
-                self.ears.judge().trouble(self.now());
-                if act == Act::EngineHangs { self.engine.hang() } else { self.engine.down().await }
-            }
             Act::EngineDown | Act::EngineHangs => {
-                self.engine.up();
-                self.ears.judge().calm(self.now());
+                self.ears.judge().trouble(self.now());
+                let engine = &mut self.engines[chosen];
+                match act {
+                    _ if !engine.is_up() => engine.up(),
+                    Act::EngineHangs => engine.hang(),
+                    _ => engine.down().await,
+                }
+                self.calm();
             }
             Act::Events => {
                 self.events = !self.events;
-                self.engine.tell_events(self.events);
+                self.engines[chosen].tell_events(self.events);
             }
-            Act::CutEvents => self.engine.cut_events(),
-            _ => self.act_on_container(act),
+            Act::CutEvents => self.engines[chosen].cut_events(),
+            _ => self.act_on_container(act, chosen),
         }
     }
 
-    fn act_on_container(&mut self, act: Act) {
+    fn act_on_container(&mut self, act: Act, engine: usize) {
         /// More make it slow, fewer make it dull.
         const MOST: usize = 9;
         self.names += 1;
         let new = format!("c-{}", self.names);
         let (dice, ears, now) = (&mut self.dice, &self.ears, self.clock.now().wall);
-        self.engine.with(|world| {
-            // The first three are never touched.
+        self.engines[engine].with(|world| {
+            // The others are never touched.
             let names: Vec<String> = world.names().map(ToString::to_string).filter(|n| n.starts_with("c-")).collect();
             let crowded = names.len() >= MOST;
             let chosen = names.get(dice.below(names.len().max(1))).cloned();
@@ -386,21 +432,23 @@ impl World {
     }
 }
 
-fn settings(order: &Order, engine: &Engine, collector: &Collector, interval: Duration, grpc: bool) -> String {
+fn write_settings(order: &Order, engines: &[Engine], collector: &Collector, interval: Duration, grpc: bool) {
     let protocol = if grpc { "grpc" } else { "http/protobuf" };
+    let entry = |(n, e): (usize, &Engine)| format!("{{ name: engine-{n}, endpoint: '{}', timeout: 2s }}", e.endpoint());
+    let engines: Vec<String> = engines.iter().enumerate().map(entry).collect();
     let mut text = format!(
-        "interval: {}ms\nengines: [{{ name: engine-0, endpoint: '{}', timeout: 2s }}]\n\
+        "interval: {}ms\nengines: [{}]\n\
          export: {{ endpoint: '{}', protocol: {protocol}, timeout: 1s, retry: {{ initial: 50ms, max: 200ms }} }}\n\
          telemetry: {{ metrics: false, traces: false }}\nshutdown: {{ timeout: 3s }}\n\
          status: {{ listen: 'off' }}\ncontrol: {{ listen: 'off' }}\n",
         interval.as_millis(),
-        engine.endpoint(),
+        engines.join(", "),
         collector.url(),
     );
     if order.with_directory {
         let _ = writeln!(text, "outbox: {{ directory: '{}' }}", order.folder.join("state").display());
     }
-    text
+    std::fs::write(order.folder.join("settings.yaml"), text).expect("a folder of our own");
 }
 
 fn tail(log: &str) -> String {

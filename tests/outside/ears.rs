@@ -84,7 +84,7 @@ impl Watcher for Ears {
     }
 }
 
-/// The engine's containers as they are.
+/// An engine's containers as they are.
 pub(crate) fn truth(engine: &Engine) -> Vec<Truth> {
     engine.with(|world| {
         let names: Vec<String> = world.names().map(ToString::to_string).collect();

@@ -53,8 +53,8 @@ struct Shared {
 }
 
 impl Engine {
-    /// An engine without containers that listens in `folder`.
-    pub(crate) fn start(folder: &Path, seed: u64, clock: Clock, watcher: Arc<dyn Watcher>) -> Self {
+    /// An engine without containers that listens on `socket`.
+    pub(crate) fn start(socket: &Path, seed: u64, clock: Clock, watcher: Arc<dyn Watcher>) -> Self {
         let Simulation { engine, control, driver } =
             Simulation::new(seed, Options::default(), Scenario::empty(), clock);
         let mut running = JoinSet::new();
@@ -69,7 +69,7 @@ impl Engine {
             cut_events: Notify::new(),
         };
         let mut engine =
-            Self { shared: Arc::new(shared), socket: folder.join("engine.sock"), listening: None, _driver: running };
+            Self { shared: Arc::new(shared), socket: socket.to_owned(), listening: None, _driver: running };
         engine.up();
         engine
     }

@@ -36,7 +36,7 @@ use std::time::Duration;
 
 use dockpulse::model::container::State;
 use dockpulse::model::time::{Now, UnixNanos};
-use dockpulse::sink::belief::{Belief, Change, Limits, What};
+use dockpulse::sink::belief::{Belief, Change, Entry, Limits, What};
 use dockpulse::sink::identity::Attributes;
 use opentelemetry_proto::tonic::collector::metrics::v1::ExportMetricsServiceRequest;
 use opentelemetry_proto::tonic::metrics::v1::metric::Data;
@@ -408,8 +408,15 @@ impl Judge {
     }
 
     /// How what is believed differs from what is so: every running container has numbers from after `since` under its
-    /// name, every other one that is there its state alone, and nothing else is live.
-    pub(crate) fn differs(&self, truth: &[Truth], since: UnixNanos) -> Option<String> {
+    /// name, every other one that is there its state alone, so many engines are up, and nothing else is live.
+    pub(crate) fn differs(&self, truth: &[Truth], engines: usize, since: UnixNanos) -> Option<String> {
+        let of_engines = |e: &Entry<'_>| &*e.id.metric.name == "dockpulse.engine.up";
+        let up = |e: &Entry<'_>| e.series.value.as_f64() > 0.5 && e.series.time >= since;
+        let (live, up) =
+            self.belief.live().filter(of_engines).fold((0, 0), |(live, n), e| (live + 1, n + usize::from(up(&e))));
+        if (live, up) != (engines, engines) {
+            return Some(format!("{live} engines are live and {up} of them up, of {engines}"));
+        }
         let truth: HashMap<&str, &Truth> = truth.iter().map(|t| (t.id.as_str(), t)).collect();
         let mut sampled: HashSet<&str> = HashSet::new();
         let mut stated: HashSet<&str> = HashSet::new();

@@ -85,7 +85,7 @@ async fn drain(stage: &mut Stage, intervals: u64, with_directory: bool) -> bool 
     let begin = stage.clock.now();
     let until = begin.mono + Duration::from_secs(60) + Duration::from_millis(200 * intervals);
     loop {
-        let Some(differs) = stage.ears.judge().differs(&truth(&stage.engine), begin.wall) else { break };
+        let Some(differs) = stage.ears.judge().differs(&truth(&stage.engine), 1, begin.wall) else { break };
         if stage.clock.now().mono > until {
             println!("  not all has come: {differs}\n{}", stage.log());
             return false;

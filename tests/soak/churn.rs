@@ -123,7 +123,7 @@ fn line(stage: &Stage, at: Duration, figures: Figures) -> String {
 async fn settle(stage: &Stage) -> Option<String> {
     let (since, until) = (stage.clock.now(), stage.clock.now().mono + SETTLES_WITHIN);
     loop {
-        let differs = stage.ears.judge().differs(&truth(&stage.engine), since.wall)?;
+        let differs = stage.ears.judge().differs(&truth(&stage.engine), 1, since.wall)?;
         if stage.clock.now().mono > until {
             return Some(differs);
         }

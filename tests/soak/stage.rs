@@ -31,7 +31,7 @@ impl Stage {
         // Nothing is killed: what happens to a container has its effect within some probes.
         let rules = Rules { durable_after: Duration::from_secs(3600), near: Duration::from_secs(5).max(interval * 4) };
         let ears = Ears::new(clock, rules);
-        let engine = Engine::start(folder.path(), wanted.seed, clock, ears.clone());
+        let engine = Engine::start(&folder.path().join("engine.sock"), wanted.seed, clock, ears.clone());
         for n in 0..wanted.containers {
             let spec = Spec::new(&format!("c-{n:05}"), "shop:1");
             engine.with(|world| world.add(spec, Duration::from_secs(7))).expect("room");
