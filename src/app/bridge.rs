@@ -212,7 +212,8 @@ pub(super) fn pushed(telemetry: &Telemetry, queue: &Queue, pushed: &Pushed) {
 
 fn gauge(telemetry: &Telemetry, queue: &Queue) {
     let stats = queue.stats();
-    telemetry.gauges().set_outbox(stats.left.batches, stats.bytes as u64, stats.oldest);
+    let age = |now| stats.oldest.map(|oldest| oldest.age(now));
+    telemetry.gauges().set_outbox(stats.left.batches, stats.bytes as u64, age);
 }
 
 /// What became of a request.

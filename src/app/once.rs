@@ -2,13 +2,14 @@
 
 use std::io::Write;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use tokio::sync::watch;
 
 use super::engines::{Running, Way, watched, worker};
 use super::names::Names;
 use super::signals::End;
-use super::{AppError, settings};
+use super::{AppError, outbox, settings};
 use crate::config::Settings;
 use crate::export::{ExportReport, Outcome};
 use crate::model::time::Clock;
@@ -32,17 +33,20 @@ struct Told {
 /// # Errors
 /// When an engine could not be probed or the collector did not take everything.
 pub async fn once(
-    settings: Settings,
+    mut settings: Settings,
     agent_host: String,
     clock: Clock,
     telemetry: Telemetry,
     retract: bool,
     out: &mut (impl Write + ?Sized),
 ) -> Result<(), AppError> {
+    // There is no later probe that could find the engine well again.
+    settings.retract.list_failure_grace = Duration::ZERO;
     let export = settings::export(&settings)?;
     let watched = watched(&settings, &agent_host, &telemetry)?;
-    let way = Way { names: Names::for_good(), ..Way::new(&settings, clock, telemetry, None) };
-    let mut running = Running::start(watched, &way, Until::Probed { retract });
+    let (way, believed) = Way::open(&settings, clock, telemetry)?;
+    let way = Way { names: Names::for_good(), ..way };
+    let mut running = Running::start(watched, believed, &way, Until::Probed { retract });
     let told = Arc::new(Mutex::new(Told::default()));
     let hear = {
         let told = told.clone();
@@ -74,7 +78,8 @@ pub async fn once(
         done = async { tokio::join!(probing, worker.run(ending)) } => done,
         () = async { twice.asked().await; twice.asked().await } => return Err(AppError::Aborted),
     };
-    let told = told.lock().unwrap_or_else(PoisonError::into_inner);
+    let kept = outbox::close(&way.queue, clock, clock.now().mono + settings.shutdown.timeout).await;
+    let told = std::mem::take(&mut *told.lock().unwrap_or_else(PoisonError::into_inner));
     let all_retracted = retract && unsent.points == 0 && !told.dropped;
     sum_up(&findings, &told, &settings, all_retracted, out)?;
     let failed: Vec<String> = findings.iter().filter_map(failure).collect();
@@ -84,7 +89,16 @@ pub async fn once(
         (_, _, false) => Err(AppError::Once(failed.join("; "))),
         (failure, lost, _) if lost > 0 || told.dropped || told.rejected > 0 => {
             let why = failure.clone().unwrap_or_else(|| format!("{} points were rejected", told.rejected));
-            Err(AppError::Once(format!("the collector {} did not take everything: {why}", settings.export.metrics_url)))
+            let rest =
+                settings.outbox.directory.as_deref().filter(|_| kept && lost > 0).map_or_else(String::new, |path| {
+                    format!(
+                        "; {} wait in {} for the next run",
+                        counted(lost, "point"),
+                        outbox::shown(path).escape_debug()
+                    )
+                });
+            let collector = &settings.export.metrics_url;
+            Err(AppError::Once(format!("the collector {collector} did not take everything: {why}{rest}")))
         }
         _ => Ok(()),
     }

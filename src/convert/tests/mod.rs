@@ -36,6 +36,7 @@ fn facts(state: State, details: Option<Details>) -> Facts {
         run_start: RUN,
         restarts_start: UnixNanos(7),
         oom_kills: 0,
+        kills_since: None,
     }
 }
 

@@ -8,7 +8,7 @@ use proptest::prelude::*;
 use super::*;
 use crate::model::batch::{Group, Mark, Point, Reason};
 use crate::model::series::{AttributeInterner, Kind, Metric, Resource, Value};
-use crate::model::time::UnixNanos;
+use crate::model::time::{Monotonic, UnixNanos};
 
 static METRICS: [Metric; 2] =
     [Metric { name: "a", unit: "1", kind: Kind::Gauge }, Metric { name: "b", unit: "1", kind: Kind::Counter }];
@@ -99,7 +99,7 @@ impl Model {
         let batch = Batch { groups };
         self.largest = self.largest.max(batch.points());
         self.pushed.push(seen(&batch));
-        let report = self.outbox.push(batch, Monotonic::default());
+        let report = self.outbox.push(batch, Now::default());
         self.drop_oldest(report.dropped_values);
         let stats = self.outbox.stats();
         if stats.bytes > self.outbox.max_bytes {
@@ -250,7 +250,7 @@ fn a_life_that_lost_its_begin_begins_with_the_next_value() {
 #[test]
 fn one_batch_is_kept_however_large_it_is() {
     let mut outbox = MemoryOutbox::new(0);
-    let pushed = outbox.push(Batch { groups: vec![group(0, 1, Mark::First(Value::Int(1)))] }, Monotonic::default());
+    let pushed = outbox.push(Batch { groups: vec![group(0, 1, Mark::First(Value::Int(1)))] }, Now::default());
     assert_eq!(pushed, Pushed::default());
     assert_eq!(outbox.front().map(|b| b.points()), Some(1));
 }
@@ -260,7 +260,7 @@ fn an_empty_batch_is_no_batch() {
     let mut outbox = MemoryOutbox::new(1000);
     let mut empty = group(0, 1, Mark::First(Value::Int(1)));
     empty.points.clear();
-    let _ = outbox.push(Batch { groups: vec![empty] }, Monotonic::default());
+    let _ = outbox.push(Batch { groups: vec![empty] }, Now::default());
     assert_eq!(outbox.front(), None);
     assert_eq!(outbox.stats(), Stats::default());
 }
@@ -268,15 +268,15 @@ fn an_empty_batch_is_no_batch() {
 #[test]
 fn the_age_is_that_of_the_oldest_that_is_left() {
     let mut outbox = MemoryOutbox::new(usize::MAX);
-    let at = |seconds| Monotonic(std::time::Duration::from_secs(seconds));
+    let at = |seconds| Now { mono: Monotonic(std::time::Duration::from_secs(seconds)), ..Now::default() };
     for seconds in [1, 2] {
         let batch = Batch { groups: vec![group(0, seconds, Mark::Next(Value::Int(1)))] };
         let _ = outbox.push(batch, at(seconds));
     }
-    assert_eq!(outbox.stats().oldest, Some(at(1)));
+    assert_eq!(outbox.stats().oldest, Some(Moment::Here(at(1))));
     outbox.front();
     outbox.acknowledge();
-    assert_eq!(outbox.stats().oldest, Some(at(2)));
+    assert_eq!(outbox.stats().oldest, Some(Moment::Here(at(2))));
     outbox.acknowledge();
     assert_eq!(outbox.stats().left.batches, 1, "what was not given out cannot be acknowledged");
 }
@@ -294,7 +294,7 @@ fn what_waits_is_folded_before_anything_is_dropped() {
     };
     let mut outbox = MemoryOutbox::new(3 * batch(0).memory());
     for push in 0..8 {
-        assert_eq!(outbox.push(batch(push), Monotonic::default()), Pushed::default());
+        assert_eq!(outbox.push(batch(push), Now::default()), Pushed::default());
         assert!(outbox.stats().bytes <= outbox.max_bytes);
         // The batch that is on its way stays as it is.
         assert_eq!(outbox.front().as_deref(), Some(&batch(0)));

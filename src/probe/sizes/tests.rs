@@ -42,6 +42,7 @@ fn facts(n: u8) -> Arc<Facts> {
         run_start: UnixNanos::UNKNOWN,
         restarts_start: UnixNanos::UNKNOWN,
         oom_kills: 0,
+        kills_since: None,
     })
 }
 

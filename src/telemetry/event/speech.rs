@@ -80,9 +80,10 @@ impl Event {
     /// How it is said.
     pub fn speech(&self) -> Speech {
         match self {
-            Self::Started { .. } | Self::SettingsReloaded { .. } | Self::ShuttingDown { .. } => {
-                Speech::Always(Level::INFO)
-            }
+            Self::Started { .. }
+            | Self::SettingsReloaded { .. }
+            | Self::ShuttingDown { .. }
+            | Self::StoppedWithRest { .. } => Speech::Always(Level::INFO),
             Self::ServiceOff { .. } | Self::SecondSignal => Speech::Always(Level::WARN),
             Self::SettingsRejected { .. } | Self::StoreDamaged { .. } => Speech::Always(Level::ERROR),
             Self::Stopped { unsent } => Speech::Always(if *unsent == 0 { Level::INFO } else { Level::WARN }),

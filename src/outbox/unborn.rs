@@ -5,14 +5,17 @@ use std::sync::Arc;
 
 use hashbrown::{HashMap, HashSet};
 
-use crate::model::batch::{Batch, Mark, Point};
-use crate::model::series::{Attributes, Metric, Resource};
+use crate::model::batch::{Batch, Group, Mark, Point};
+use crate::model::series::{Attributes, Metric, Resource, Value};
+use crate::model::time::UnixNanos;
 
 /// The lives that nobody out there knows of. At most one for each live series.
 #[derive(Debug, Default)]
 pub(super) struct Unborn {
     lives: HashMap<Arc<Resource>, HashSet<Key>>,
     count: usize,
+    /// Grows with each change.
+    changes: u64,
 }
 
 /// A series of a resource.
@@ -30,6 +33,34 @@ impl Unborn {
     pub(super) fn memory(&self) -> usize {
         // A table is between a half and seven eighths full.
         self.count * 2 * size_of::<Key>()
+    }
+
+    /// A number that is another one after a change.
+    pub(super) fn changes(&self) -> u64 {
+        self.changes
+    }
+
+    /// The lives, each with a first point that stands for the one that was dropped.
+    pub(super) fn to_batch(&self) -> Batch {
+        let mark = Mark::First(Value::Int(0));
+        let point = |Key { metric, attributes }: &Key| {
+            let (metric, attributes) = (metric.0, attributes.clone());
+            Point { metric, attributes, start: UnixNanos::UNKNOWN, mark }
+        };
+        let group = |(resource, keys): (&Arc<Resource>, &HashSet<Key>)| {
+            let points = keys.iter().map(point).collect();
+            Group { resource: resource.clone(), time: UnixNanos::UNKNOWN, points }
+        };
+        Batch { groups: self.lives.iter().map(group).collect() }
+    }
+
+    /// What [`Unborn::to_batch`] said.
+    pub(super) fn of_batch(batch: &Batch) -> Self {
+        let mut unborn = Self::default();
+        for group in &batch.groups {
+            group.points.iter().for_each(|point| unborn.insert(&group.resource, point));
+        }
+        unborn
     }
 
     /// Whether everything that was dropped was known already.
@@ -72,6 +103,7 @@ impl Unborn {
     }
 
     fn insert(&mut self, resource: &Arc<Resource>, point: &Point) {
+        self.changes += 1;
         self.count += usize::from(self.lives.entry_ref(resource).or_default().insert(Key::of(point)));
     }
 
@@ -81,6 +113,7 @@ impl Unborn {
             return false;
         }
         self.count -= 1;
+        self.changes += 1;
         if lives.is_empty() {
             self.lives.remove(resource);
         }
