@@ -265,7 +265,8 @@ impl World {
         }
         let live = self.ears.judge().live();
         if could_deliver && live > 0 {
-            self.find(Kind::Belief, format!("{live} series are live after SIGTERM"));
+            let log = tail(&self.agent.log());
+            self.find(Kind::Belief, format!("{live} series are live after SIGTERM\n{log}"));
         }
     }
 
