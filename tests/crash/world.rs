@@ -18,8 +18,9 @@ use crate::plan::{Act, Dice, End};
 
 /// From the start of the process until it asks the engine something. On a busy machine that is more than it takes.
 const STARTS_WITHIN: Duration = Duration::from_secs(3);
-/// From recovery until what is believed is so, beside the interval.
+/// From recovery until what is believed is so, beside the interval, and the time for each request that waited.
 const SETTLES_WITHIN: Duration = Duration::from_secs(3);
+const FOR_EACH_REQUEST: Duration = Duration::from_millis(50);
 /// How long it is waited for that, to tell slow from never.
 const AT_MOST: Duration = Duration::from_secs(20);
 /// `shutdown.timeout` is 3 s.
@@ -88,6 +89,7 @@ impl World {
         let clock = Clock::start();
         let rules = Rules { durable_after: order.durable_after, near: Duration::from_secs(3) };
         let ears = Ears::new(clock, rules);
+        ears.judge().is_loud = order.tells;
         let watched = if dice.chance(0.4) { 2 } else { 1 };
         let engines: Vec<Engine> = (0..watched)
             .map(|n| {
@@ -154,7 +156,7 @@ impl World {
     }
 
     fn find(&self, kind: Kind, text: String) {
-        self.say(|| format!("{kind:?}: {text}"));
+        self.say(String::new);
         self.ears.judge().find(kind, text);
     }
 
@@ -327,8 +329,10 @@ impl World {
     /// Soon what is believed is so.
     async fn settle(&mut self, recovered: Monotonic) {
         let since = self.now();
-        let allowed = self.interval + SETTLES_WITHIN;
+        let begun = self.ears.marks()[2];
         loop {
+            let requests = u32::try_from(self.ears.marks()[2] - begun).unwrap_or(u32::MAX);
+            let allowed = self.interval + SETTLES_WITHIN + FOR_EACH_REQUEST.saturating_mul(requests);
             let watched = &self.engines[..self.watched];
             let truth: Vec<_> = watched.iter().flat_map(truth).collect();
             let differs = self.ears.judge().differs(&truth, watched.len(), since);

@@ -24,7 +24,8 @@
 //! counter that falls), and:
 //! - a series of a container ends only if the container or its engine was disturbed since the value before (or near
 //!   it): a kill is no disturbance;
-//! - the start of a series is another than before only in the same case;
+//! - the start of a series is another than before only in the same case, and goes back only where a life has ended and
+//!   whoever knew of it was killed then;
 //! - a number that no engine gave;
 //! - once engine and collector are there and nothing changes any more, what is believed is just what is so
 //!   ([`Judge::differs`]), within the time that the caller allows.
@@ -32,12 +33,14 @@
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::fmt;
 use std::hash::{DefaultHasher, Hash, Hasher};
+use std::io::Write as _;
 use std::time::Duration;
 
 use dockpulse::model::container::State;
 use dockpulse::model::time::{Now, UnixNanos};
 use dockpulse::sink::belief::{Belief, Change, Entry, Limits, What};
 use dockpulse::sink::identity::Attributes;
+use dockpulse::sink::rules::Rule;
 use opentelemetry_proto::tonic::collector::metrics::v1::ExportMetricsServiceRequest;
 use opentelemetry_proto::tonic::metrics::v1::metric::Data;
 use opentelemetry_proto::tonic::metrics::v1::{Metric, NumberDataPoint, number_data_point};
@@ -136,6 +139,8 @@ pub(crate) struct Judge {
     run: u64,
     findings: Vec<Finding>,
     tally: Tally,
+    /// Whether findings go to stderr when they are made.
+    pub(crate) is_loud: bool,
 }
 
 #[derive(Debug, Default)]
@@ -182,6 +187,8 @@ struct Last {
 struct Told {
     time: UnixNanos,
     start: UnixNanos,
+    retracted: bool,
+    run: u64,
 }
 
 impl Judge {
@@ -199,6 +206,7 @@ impl Judge {
             run: 0,
             findings: Vec::new(),
             tally: Tally::default(),
+            is_loud: false,
         }
     }
 
@@ -215,6 +223,9 @@ impl Judge {
             self.tally.lost += 1;
         } else {
             self.tally.wrong += 1;
+        }
+        if self.is_loud {
+            let _ = writeln!(std::io::stderr(), "{kind:?}: {text}");
         }
         if self.findings.len() < KEPT {
             self.findings.push(Finding { kind, text });
@@ -372,8 +383,11 @@ impl Judge {
 
     fn believe(&mut self, message: &ExportMetricsServiceRequest, now: Now) {
         let changes = self.belief.apply(message, now);
-        let broken: Vec<String> = self.belief.violations()[self.broken..].iter().map(ToString::to_string).collect();
+        let broken = &self.belief.violations()[self.broken..];
         self.broken += broken.len();
+        // Starts that go back are looked at below, with what is known of lives.
+        let broken: Vec<String> =
+            broken.iter().filter(|v| v.rule != Rule::StartWentBack).map(ToString::to_string).collect();
         for text in broken {
             self.find(Kind::Protocol, text);
         }
@@ -389,7 +403,7 @@ impl Judge {
             (&change.resource, &change.id).hash(&mut hasher);
             hasher.finish()
         };
-        let told = Told { time: change.time, start };
+        let told = Told { time: change.time, start, retracted: change.what == What::Retracted, run: self.run };
         let before = self.series.insert(key, told);
         self.tally.retractions += u64::from(change.what == What::Retracted);
         let Some(id) = change.resource.text("container.id").cloned() else { return };
@@ -402,7 +416,10 @@ impl Judge {
                 format!("{} at {}, its value before is of {}", of(), change.time.0, before.time.0),
             );
         }
-        if change.what == What::Updated && before.start != start && undisturbed {
+        // Who was killed after all of it had ended remembers nothing of the life before.
+        let forgotten = before.retracted && before.run < self.run;
+        let went_back = start < before.start && !forgotten;
+        if went_back || (change.what == What::Updated && before.start != start && undisturbed) {
             self.find(Kind::StartChanged, format!("{}: from {} to {}", of(), before.start.0, start.0));
         }
     }
