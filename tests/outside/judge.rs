@@ -137,6 +137,7 @@ pub(crate) struct Judge {
     series: HashMap<u64, Told>,
     /// Counts kills.
     run: u64,
+    kills: Vec<UnixNanos>,
     findings: Vec<Finding>,
     tally: Tally,
     /// Whether findings go to stderr when they are made.
@@ -188,7 +189,6 @@ struct Told {
     time: UnixNanos,
     start: UnixNanos,
     retracted: bool,
-    run: u64,
 }
 
 impl Judge {
@@ -204,6 +204,7 @@ impl Judge {
             seen: HashSet::new(),
             series: HashMap::new(),
             run: 0,
+            kills: Vec::new(),
             findings: Vec::new(),
             tally: Tally::default(),
             is_loud: false,
@@ -268,6 +269,7 @@ impl Judge {
     /// rule says.
     pub(crate) fn ended(&mut self, at: UnixNanos, slack: Duration) {
         self.run += 1;
+        self.kills.push(at);
         self.tally.kills += 1;
         let after = self.rules.durable_after + slack;
         for sample in self.containers.values_mut().flat_map(|c| &mut c.pending).filter(|s| s.was == Was::Given) {
@@ -403,7 +405,7 @@ impl Judge {
             (&change.resource, &change.id).hash(&mut hasher);
             hasher.finish()
         };
-        let told = Told { time: change.time, start, retracted: change.what == What::Retracted, run: self.run };
+        let told = Told { time: change.time, start, retracted: change.what == What::Retracted };
         let before = self.series.insert(key, told);
         self.tally.retractions += u64::from(change.what == What::Retracted);
         let Some(id) = change.resource.text("container.id").cloned() else { return };
@@ -417,7 +419,7 @@ impl Judge {
             );
         }
         // Who was killed after all of it had ended remembers nothing of the life before.
-        let forgotten = before.retracted && before.run < self.run;
+        let forgotten = before.retracted && self.kills.iter().any(|k| (before.time..=change.time).contains(k));
         let went_back = start < before.start && !forgotten;
         if went_back || (change.what == What::Updated && before.start != start && undisturbed) {
             self.find(Kind::StartChanged, format!("{}: from {} to {}", of(), before.start.0, start.0));
