@@ -66,7 +66,7 @@ impl History {
     }
 
     fn kill(&mut self) {
-        self.judge.ended(self.wall(), Duration::ZERO);
+        self.judge.ended(self.wall(), Duration::ZERO, self.wall());
     }
 
     /// What was found in the end.

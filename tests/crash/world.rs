@@ -242,7 +242,7 @@ impl World {
         for _ in 0..4 {
             tokio::time::sleep(Duration::from_millis(1)).await;
         }
-        self.ears.judge().ended(at, late * 2);
+        self.ears.judge().ended(at, late * 2, self.now());
     }
 
     async fn terminate(&mut self) {

@@ -265,11 +265,11 @@ impl Judge {
         }
     }
 
-    /// The agent has ended, by a kill or otherwise; everything has to be durable that was there `slack` longer than the
-    /// rule says.
-    pub(crate) fn ended(&mut self, at: UnixNanos, slack: Duration) {
+    /// The agent was killed `at`, or told to end, and is gone by `now`; everything has to be durable that was there
+    /// `slack` longer than the rule says.
+    pub(crate) fn ended(&mut self, at: UnixNanos, slack: Duration, now: UnixNanos) {
         self.run += 1;
-        self.kills.push(at);
+        self.kills.push(now);
         self.tally.kills += 1;
         let after = self.rules.durable_after + slack;
         for sample in self.containers.values_mut().flat_map(|c| &mut c.pending).filter(|s| s.was == Was::Given) {
