@@ -65,6 +65,12 @@ impl Fleet {
 
     /// Publishes all numbers once more; returns how many points and bytes that makes.
     pub(crate) fn push(&mut self) -> (usize, usize) {
+        let batch = self.batch();
+        (batch.points(), encode(&batch))
+    }
+
+    /// Publishes all numbers once more.
+    pub(crate) fn batch(&mut self) -> Batch {
         self.now = self.now.after(INTERVAL);
         for container in &self.containers {
             let Container { facts, resource, usage } = container;
@@ -74,8 +80,7 @@ impl Fleet {
             let points = self.converter.usage(facts, usage);
             self.ledger.publish(owner(), Facet::Usage, resource, points, self.now);
         }
-        let batch = self.ledger.commit(self.now).batch;
-        (batch.points(), encode(&batch))
+        self.ledger.commit(self.now).batch
     }
 }
 

@@ -1,6 +1,7 @@
 //! `dockpulse once`: one probe, one push, an answer. For CI and cron.
 
 use std::io::Write;
+use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -42,7 +43,7 @@ pub async fn once(
 ) -> Result<(), AppError> {
     // There is no later probe that could find the engine well again.
     settings.retract.list_failure_grace = Duration::ZERO;
-    let export = settings::export(&settings)?;
+    let export = settings::export(&settings, &telemetry)?;
     let watched = watched(&settings, &agent_host, &telemetry)?;
     let (way, believed) = Way::open(&settings, clock, telemetry)?;
     let way = Way { names: Names::for_good(), ..way };
@@ -82,26 +83,27 @@ pub async fn once(
     let told = std::mem::take(&mut *told.lock().unwrap_or_else(PoisonError::into_inner));
     let all_retracted = retract && unsent.points == 0 && !told.dropped;
     sum_up(&findings, &told, &settings, all_retracted, out)?;
+    let rest = if kept { settings.outbox.directory.as_deref() } else { None };
+    let outcome = taken(&told, unsent.points, rest, &settings.export.metrics_url.to_string());
     let failed: Vec<String> = findings.iter().filter_map(failure).collect();
-    match (&told.failure, unsent.points, failed.is_empty()) {
-        _ if crash.is_some() => Err(AppError::Crashed(crash.unwrap_or_default())),
-        _ if stopped => Err(AppError::Once("a signal ended it before the probe was over".to_owned())),
-        (_, _, false) => Err(AppError::Once(failed.join("; "))),
-        (failure, lost, _) if lost > 0 || told.dropped || told.rejected > 0 => {
-            let why = failure.clone().unwrap_or_else(|| format!("{} points were rejected", told.rejected));
-            let rest =
-                settings.outbox.directory.as_deref().filter(|_| kept && lost > 0).map_or_else(String::new, |path| {
-                    format!(
-                        "; {} wait in {} for the next run",
-                        counted(lost, "point"),
-                        outbox::shown(path).escape_debug()
-                    )
-                });
-            let collector = &settings.export.metrics_url;
-            Err(AppError::Once(format!("the collector {collector} did not take everything: {why}{rest}")))
-        }
-        _ => Ok(()),
+    match crash {
+        Some(crash) => Err(AppError::Crashed(crash)),
+        None if stopped => Err(AppError::Once("a signal ended it before the probe was over".to_owned())),
+        None if !failed.is_empty() => Err(AppError::Once(failed.join("; "))),
+        None => outcome,
     }
+}
+
+/// Whether the collector took everything; what it did not take waits in `rest`, if there is such a directory.
+fn taken(told: &Told, lost: usize, rest: Option<&Path>, collector: &str) -> Result<(), AppError> {
+    if lost == 0 && !told.dropped && told.rejected == 0 {
+        return Ok(());
+    }
+    let why = told.failure.clone().unwrap_or_else(|| format!("{} points were rejected", told.rejected));
+    let rest = rest.filter(|_| lost > 0).map_or_else(String::new, |path| {
+        format!("; {} wait in {} for the next run", counted(lost, "point"), outbox::shown(path).escape_debug())
+    });
+    Err(AppError::Once(format!("the collector {collector} did not take everything: {why}{rest}")))
 }
 
 fn failure(finding: &Finding) -> Option<String> {

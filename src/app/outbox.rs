@@ -25,10 +25,16 @@ pub(super) fn open(settings: &Settings, clock: Clock, telemetry: &Telemetry) -> 
     let Some(directory) = settings.outbox.directory.clone() else {
         return Ok((Queue::new(MemoryOutbox::new(memory_max_bytes)), Believed::default()));
     };
-    let max_bytes = settings.outbox.max_bytes.as_u64();
-    let telemetry = telemetry.clone();
-    let tell = move |notice| telemetry.record(&event(notice));
-    Ok(Queue::open(durable::Settings { directory, max_bytes, memory_max_bytes }, clock, tell)?)
+    let (max_bytes, path) = (settings.outbox.max_bytes.as_u64(), shown(&directory));
+    let hears = telemetry.clone();
+    let tell = move |notice| hears.record(&event(notice));
+    let (queue, believed) = Queue::open(durable::Settings { directory, max_bytes, memory_max_bytes }, clock, tell)?;
+    let series = believed.engines.values().flatten().map(|(_, standing)| standing.live() as u64).sum();
+    let points = queue.stats().left.points as u64;
+    if series > 0 || points > 0 {
+        telemetry.record(&Event::Resumed { path, series, points });
+    }
+    Ok((queue, believed))
 }
 
 fn event(notice: Notice) -> Event {

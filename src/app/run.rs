@@ -2,15 +2,16 @@
 
 use std::time::Duration;
 
-use hyper_util::client::legacy::connect::HttpConnector;
 use tokio::signal::unix::Signal;
 use tokio::sync::watch;
+use tokio::time::{Interval, MissedTickBehavior};
 
 use super::engines::{Running, Way, watched, worker};
+use super::settings::OwnWay;
 use super::signals::{End, hangup};
 use super::{AppError, outbox, settings, unsupported};
 use crate::config::{Errors, Loaded, Settings};
-use crate::export::Unsent;
+use crate::export::{Connector, Unsent};
 use crate::model::Text;
 use crate::model::time::{Clock, Monotonic};
 use crate::pipeline::Until;
@@ -36,9 +37,11 @@ pub async fn run(
     reload: Reload,
 ) -> Result<(), AppError> {
     let (mut end, mut hangup) = (End::new()?, hangup()?);
-    let export = settings::export(&settings)?;
+    let export = settings::export(&settings, &telemetry)?;
     let watched = watched(&settings, &agent_host, &telemetry)?;
-    telemetry.send_to(&settings::own(&settings, &export, &agent_host, log.clone()), HttpConnector::new())?;
+    let connector = Connector::new(&export);
+    let own = OwnWay { export: &export, connector: &connector, clock };
+    telemetry.send_to(&settings::own(&settings, &own, &agent_host, log.clone()), connector.clone())?;
     let (way, believed) = Way::open(&settings, clock, telemetry.clone())?;
     telemetry.record(&started(&settings));
     let running = Running::start(watched, believed, &way, Until::Told);
@@ -118,14 +121,43 @@ struct Agent {
     reload: Reload,
 }
 
+/// How often it is said that a certificate is not verified, after the start has said it.
+const REMEMBER_EVERY: Duration = Duration::from_secs(3600);
+
+/// A collector whose certificate is not verified, if there is one; what is to be said of it.
+struct Unchecked {
+    collector: Option<Text>,
+    again: Interval,
+}
+
+impl Unchecked {
+    fn new(settings: &Settings) -> Self {
+        let collector = settings.export.skips_verify().then(|| settings::collector(settings));
+        let mut again = tokio::time::interval(REMEMBER_EVERY);
+        again.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        // The first is at once; the start has said it.
+        again.reset();
+        Self { collector, again }
+    }
+
+    /// Waits until it is to be said again.
+    async fn due(&mut self) -> Event {
+        let Some(peer) = self.collector.clone() else { return std::future::pending().await };
+        self.again.tick().await;
+        Event::CertificateUnchecked { peer }
+    }
+}
+
 /// A change of these is none for the engines.
 const NOT_OF_ENGINES: [&str; 2] = ["shutdown", "log.level"];
 
 impl Agent {
     /// Serves signals until one asks to end, or until a part has ended by itself, which it tells.
     async fn serve(&mut self, end: &mut End, hangup: &mut Signal) -> Option<String> {
+        let mut unchecked = Unchecked::new(&self.settings);
         loop {
             tokio::select! {
+                event = unchecked.due() => self.telemetry.record(&event),
                 () = end.asked() => {
                     let within = self.settings.shutdown.timeout;
                     self.telemetry.record(&Event::ShuttingDown { within });
@@ -168,7 +200,7 @@ impl Agent {
     fn needs_restart(&self, new: &Settings) -> Vec<String> {
         let old = &self.settings;
         let keys = [
-            ("export", old.export != new.export),
+            ("export", !old.export.is_same(&new.export)),
             ("outbox", old.outbox != new.outbox),
             ("telemetry", old.telemetry != new.telemetry),
             ("log.format", old.log.format != new.log.format),
@@ -190,5 +222,32 @@ impl Agent {
             ("log.level", old.log.level != new.log.level),
         ];
         keys.into_iter().filter(|(_, differs)| *differs).map(|(key, _)| key.to_owned()).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::{Environment, Flags, Sources, load};
+
+    fn settings(endpoint: &str) -> Settings {
+        let name = "DOCKPULSE_EXPORT__TLS__INSECURE_SKIP_VERIFY";
+        let environment: Environment = [("DOCKPULSE_EXPORT__ENDPOINT", endpoint), (name, "true")].into_iter().collect();
+        let (working_directory, system_directory) = ("/nonexistent".into(), "/nonexistent".into());
+        let sources = Sources { flags: Flags::default(), environment, working_directory, system_directory };
+        load(&sources, &settings::known()).expect("settings").settings
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_certificate_that_is_not_verified_is_said_again_each_hour() {
+        let clock = Clock::start();
+        let mut unchecked = Unchecked::new(&settings("https://c:4317"));
+        for hour in 1..4 {
+            let event = unchecked.due().await;
+            assert_eq!(event, Event::CertificateUnchecked { peer: "collector https://c:4317".into() });
+            assert_eq!(clock.now().mono.since(Monotonic::default()).as_secs(), hour * 3600);
+        }
+        let mut plain = Unchecked::new(&settings("http://c:4317"));
+        assert!(tokio::time::timeout(Duration::from_secs(9999), plain.due()).await.is_err(), "there is none");
     }
 }

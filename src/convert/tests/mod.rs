@@ -13,6 +13,7 @@ use crate::model::time::{Monotonic, UnixNanos};
 mod docker_exporter;
 mod docker_stats;
 mod filesystem;
+mod from_two;
 mod identity;
 
 const SECOND: u64 = 1_000_000_000;

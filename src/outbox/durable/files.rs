@@ -25,6 +25,8 @@ pub(super) trait Media: Send {
 
     /// Makes the place ready for use, for this process alone.
     fn prepare(&mut self) -> Result<(), Trouble>;
+    /// Another process may have it from now on.
+    fn release(&mut self);
     /// The store as it is, with its length; `None` if there is none.
     fn open(&mut self) -> io::Result<Option<(Self::Backend, u64)>>;
     /// An empty one beside it; what was there before is gone.
@@ -104,6 +106,10 @@ impl Media for Directory {
         self.make()?;
         (self.lock, self.other) = (None, None);
         self.lock()
+    }
+
+    fn release(&mut self) {
+        self.lock = None;
     }
 
     fn open(&mut self) -> io::Result<Option<(FileBackend, u64)>> {

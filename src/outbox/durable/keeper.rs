@@ -131,6 +131,7 @@ impl<M: Media> Keeper<M> {
             Job::Tidy => self.tidy(),
             Job::Close => {
                 self.store = None;
+                self.media.release();
                 Ok(Outcome::Closed)
             }
         };

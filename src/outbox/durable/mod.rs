@@ -98,3 +98,6 @@ impl Shelf {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -19,6 +19,9 @@ impl fmt::Display for Event {
             Self::Started { .. }
             | Self::CertificatesReloaded { .. }
             | Self::CertificatesKept { .. }
+            | Self::CertificateUnchecked { .. }
+            | Self::HeaderReloaded { .. }
+            | Self::HeaderKept { .. }
             | Self::ServiceOff { .. }
             | Self::SettingsReloaded { .. }
             | Self::SettingsRejected { .. }
@@ -34,6 +37,7 @@ impl fmt::Display for Event {
             | Self::OwnTelemetryFailed { .. }
             | Self::OwnTelemetryRecovered { .. } => self.say_export(f),
             Self::OutboxDropped { .. }
+            | Self::Resumed { .. }
             | Self::StoreDamaged { .. }
             | Self::StoreFailed { .. }
             | Self::StoreRecovered { .. } => self.say_outbox(f),
@@ -147,6 +151,11 @@ impl Event {
                 f,
                 "the outbox is full: its {values} oldest values were dropped, no retractions; raise outbox.max_bytes or mend the collector"
             ),
+            Self::Resumed { path, series, points } => write!(
+                f,
+                "outbox.directory {}: going on with {series} series that were published before; {points} points wait to be delivered",
+                Shown(path)
+            ),
             Self::StoreDamaged { path, cause, batches, owners } => write!(
                 f,
                 "outbox.directory {}: the store was damaged ({}) and is cut to its last good state; known to be lost: {batches} \
@@ -173,6 +182,16 @@ impl Event {
             Self::CertificatesReloaded { peer } => write!(f, "{}: new certificates are in force", Shown(peer)),
             Self::CertificatesKept { peer, cause } => {
                 write!(f, "{}: new certificates are of no use, the old ones stay: {}", Shown(peer), Shown(cause))
+            }
+            Self::CertificateUnchecked { peer } => write!(
+                f,
+                "{}: its certificate is not verified, so whoever is in between can read and change everything; set \
+                 export.tls.ca_file instead of insecure_skip_verify",
+                Shown(peer)
+            ),
+            Self::HeaderReloaded { name } => write!(f, "header {}: the new value of its file is in force", Shown(name)),
+            Self::HeaderKept { name, cause } => {
+                write!(f, "header {}: the last value stays: {}", Shown(name), Shown(cause))
             }
             Self::ServiceOff { what, address, cause } => {
                 write!(f, "{what} cannot be had at {}: {}; going on without", Shown(address), Shown(cause))
