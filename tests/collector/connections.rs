@@ -127,7 +127,7 @@ pub(crate) async fn a_collector_that_ends_its_connections_loses_nothing_and_gets
         agent.collector.answer([Answer::Leave, Answer::Leave]);
         agent.collector.played().await;
         let connections = agent.collector.received().last().map(|r| r.connection);
-        assert!(connections >= Some(2), "each of the two ended one: {connections:?}");
+        assert!(connections >= Some(1), "the first one ended: {connections:?}");
         let verdict = agent.finish().await;
         assert_eq!(verdict.repeated, 0);
         verdict.all();
