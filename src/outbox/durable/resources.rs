@@ -1,8 +1,10 @@
 //! Which resources are stored, under which numbers, and for how long: as long as a row or a batch that is left refers to
 //! one. Only those of rows are in memory.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::BTreeSet;
 use std::sync::Arc;
+
+use hashbrown::HashMap;
 
 use crate::model::series::Resource;
 use crate::outbox::record::Rid;

@@ -9,7 +9,7 @@ use super::agent::{ALL, Agent, Live, Seen, Series, decide, seen};
 use super::disk::{Disk, Fault};
 use crate::model::batch::Mark;
 use crate::model::time::{Now, UnixNanos};
-use crate::outbox::durable::core::Said;
+use crate::outbox::durable::job::Said;
 
 #[derive(Debug, Clone)]
 enum Step {
