@@ -21,7 +21,7 @@ const MAY_KNOW: &[(&str, &[&str], &str)] = &[
     ("convert", &["model"], "a stage"),
     ("ledger", &["model"], "a stage"),
     ("outbox", &["model"], "a stage"),
-    ("export", &["model"], "a stage"),
+    ("export", &["model", "tls"], "a stage; speaks TLS to collectors"),
     // Beside it.
     ("telemetry", &["model"], "says reasons and engine errors in words"),
     ("config", &["model", "filter"], "a rule of a filter and an API version are values of settings"),

@@ -194,13 +194,47 @@ fn a_collector_that_speaks_something_else() {
 }
 
 #[test]
+fn a_collector_that_speaks_tls_and_is_spoken_to_in_plain_text_or_the_other_way_round() {
+    // An alert: that was no handshake.
+    let tls = &b"\x15\x03\x01\0\x02\x02\x0a"[..];
+    let plain = &b"HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\n\r\n"[..];
+    for (server, scheme, words) in [
+        (tls, "http", "this port speaks TLS, not plain text; use https://"),
+        (plain, "https", "this port speaks plain text, not TLS; use http:// if nobody can listen in"),
+    ] {
+        for protocol in ["grpc", "http/protobuf"] {
+            let folder = folder();
+            let engine = SmallEngine::start(folder.path(), "web").endpoint();
+            let at = tcp_server(server);
+            let line = format!("once --engine {engine} --endpoint {scheme}://{at} --protocol {protocol}");
+            expect(&dockpulse(folder.path(), &line), 1, &["dockpulse: the collector http", words]);
+        }
+    }
+}
+
+#[test]
+fn certificates_for_a_collector_that_are_not_there_or_half() {
+    let folder = folder();
+    let engine = SmallEngine::start(folder.path(), "web").endpoint();
+    let line = format!("once --engine {engine} --endpoint https://{}", tcp_server(b""));
+    let missing = [("OTEL_EXPORTER_OTLP_CERTIFICATE", "/nonexistent/ca.pem")];
+    let answer = dockpulse_with(folder.path(), &line, &missing);
+    expect(
+        &answer,
+        1,
+        &["dockpulse: the collector https://", "tls.ca_file /nonexistent/ca.pem: there is no such file"],
+    );
+    let half = [("OTEL_EXPORTER_OTLP_CLIENT_CERTIFICATE", "/nonexistent/cert.pem")];
+    expect(&dockpulse_with(folder.path(), &line, &half), 2, &["export.tls.cert_file: needs key_file too"]);
+}
+
+#[test]
 fn a_collector_that_is_no_url() {
     for (endpoint, cause) in [
         ("localhost:4317", "expected http://HOST:PORT"),
         ("ftp://collector:21", "the scheme has to be http or https"),
         ("http://", "not an address like http://HOST:PORT"),
         ("http://collector:99999", "the port has to be a number from 1 to 65535"),
-        ("https://collector:4317", "is not supported by this version: use http://"),
     ] {
         let answer = dockpulse(folder().path(), &format!("run --endpoint {endpoint}"));
         expect(&answer, 2, &["endpoint", endpoint, cause]);
@@ -243,11 +277,12 @@ fn a_port_that_is_taken() {
 
 #[test]
 fn what_this_version_cannot_do() {
-    let answer = dockpulse(folder().path(), "run --endpoint https://collector:4317");
-    expect(&answer, 2, &["is not supported by this version"]);
-    let answer = dockpulse(folder().path(), "config check --endpoint https://collector:4317");
-    expect(&answer, 2, &["is not supported by this version"]);
-    assert_eq!(answer.out, "", "such settings are not right");
+    let cgroup = [("DOCKPULSE_ENGINES", "[{source: cgroup}]")];
+    for command in ["run", "config check"] {
+        let answer = dockpulse_with(folder().path(), command, &cgroup);
+        expect(&answer, 2, &["engines[0].source: cgroup is not supported by this version"]);
+        assert_eq!(answer.out, "", "such settings are not right");
+    }
 }
 
 #[test]

@@ -52,7 +52,8 @@ impl Fleet {
             let restarts_start = details.created.unwrap_or_default();
             let details = Some(Arc::new(details));
             let engine = engine.clone();
-            let facts = Arc::new(Facts { engine, listed, details, run_start, restarts_start, oom_kills: 0 });
+            let facts =
+                Arc::new(Facts { engine, listed, details, run_start, restarts_start, oom_kills: 0, kills_since: None });
             let resource = Arc::new(converter.resource(&facts));
             Container { facts, resource, usage: usage(n) }
         });
@@ -64,6 +65,12 @@ impl Fleet {
 
     /// Publishes all numbers once more; returns how many points and bytes that makes.
     pub(crate) fn push(&mut self) -> (usize, usize) {
+        let batch = self.batch();
+        (batch.points(), encode(&batch))
+    }
+
+    /// Publishes all numbers once more.
+    pub(crate) fn batch(&mut self) -> Batch {
         self.now = self.now.after(INTERVAL);
         for container in &self.containers {
             let Container { facts, resource, usage } = container;
@@ -73,8 +80,7 @@ impl Fleet {
             let points = self.converter.usage(facts, usage);
             self.ledger.publish(owner(), Facet::Usage, resource, points, self.now);
         }
-        let batch = self.ledger.commit(self.now).batch;
-        (batch.points(), encode(&batch))
+        self.ledger.commit(self.now).batch
     }
 }
 

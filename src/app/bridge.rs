@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use crate::export::{self, Outcome};
+use crate::export::{self, HeaderNotice, Outcome};
 use crate::ledger::Ended;
 use crate::model::Text;
 use crate::model::container::ContainerId;
@@ -151,6 +151,16 @@ pub(super) fn certificates(telemetry: Telemetry, peer: Text) -> impl Fn(Notice) 
         telemetry.record(&match notice {
             Notice::Reloaded => Event::CertificatesReloaded { peer },
             Notice::Kept(error) => Event::CertificatesKept { peer, cause: error.to_string().into() },
+        });
+    }
+}
+
+/// Says what becomes of headers when their files change.
+pub(super) fn headers(telemetry: Telemetry) -> impl Fn(HeaderNotice) + Send + Sync + 'static {
+    move |notice| {
+        telemetry.record(&match notice {
+            HeaderNotice::Reloaded { name } => Event::HeaderReloaded { name: name.into() },
+            HeaderNotice::Kept { name, cause } => Event::HeaderKept { name: name.into(), cause: cause.into() },
         });
     }
 }

@@ -2,19 +2,24 @@
 
 use std::time::Duration;
 
-use hyper_util::client::legacy::connect::HttpConnector;
 use tokio::signal::unix::Signal;
 use tokio::sync::watch;
+use tokio::time::{Interval, MissedTickBehavior};
 
 use super::engines::{Running, Way, watched, worker};
+use super::settings::OwnWay;
 use super::signals::{End, hangup};
-use super::{AppError, settings, unsupported};
+use super::{AppError, outbox, settings, unsupported};
 use crate::config::{Errors, Loaded, Settings};
-use crate::export::Unsent;
+use crate::export::{Connector, Unsent};
+use crate::model::Text;
 use crate::model::time::{Clock, Monotonic};
 use crate::pipeline::Until;
 use crate::telemetry::log::Log;
 use crate::telemetry::{Event, Telemetry};
+
+/// So much of the time to end is kept for the outbox's directory at most.
+const LONGEST_CLOSE: Duration = Duration::from_millis(500);
 
 /// Reads the settings again, for SIGHUP.
 pub type Reload = Box<dyn FnMut() -> Result<Loaded, Errors> + Send>;
@@ -32,12 +37,14 @@ pub async fn run(
     reload: Reload,
 ) -> Result<(), AppError> {
     let (mut end, mut hangup) = (End::new()?, hangup()?);
-    let export = settings::export(&settings)?;
+    let export = settings::export(&settings, &telemetry)?;
     let watched = watched(&settings, &agent_host, &telemetry)?;
-    telemetry.send_to(&settings::own(&settings, &export, &agent_host, log.clone()), HttpConnector::new())?;
-    let way = Way::new(&settings, clock, telemetry.clone(), None);
+    let connector = Connector::new(&export);
+    let own = OwnWay { export: &export, connector: &connector, clock };
+    telemetry.send_to(&settings::own(&settings, &own, &agent_host, log.clone()), connector.clone())?;
+    let (way, believed) = Way::open(&settings, clock, telemetry.clone())?;
     telemetry.record(&started(&settings));
-    let running = Running::start(watched, &way, Until::Told);
+    let running = Running::start(watched, believed, &way, Until::Told);
     let worker = worker(&export, &way, running.refusals())?;
     let (deadline_to, ending) = watch::channel(None);
     let mut delivering = Box::pin(worker.run(ending));
@@ -49,20 +56,29 @@ pub async fn run(
     let timeout = agent.settings.shutdown.timeout;
     let deadline = clock.now().mono + timeout;
     let Agent { settings, telemetry, running, .. } = agent;
+    let queue = way.queue.clone();
     let ended = async {
         running.finish(settings.retract.on_shutdown).await;
-        let _ = deadline_to.send(Some(deadline));
-        delivering.await
+        let to_close = if queue.is_durable() { (timeout / 10).min(LONGEST_CLOSE) } else { Duration::ZERO };
+        let _ = deadline_to.send(Some(deadline - to_close));
+        // The last decisions are durable before long, whether they can be delivered or not.
+        let (unsent, ()) = tokio::join!(delivering, within(clock, deadline, queue.written()));
+        (unsent, outbox::close(&queue, clock, deadline).await)
     };
-    let unsent = tokio::select! {
-        unsent = ended => unsent,
+    let (unsent, kept) = tokio::select! {
+        ended = ended => ended,
         () = end.asked() => {
             telemetry.record(&Event::SecondSignal);
             return Err(AppError::Aborted);
         }
     };
-    let delivered = farewell(&telemetry, clock, deadline, timeout, unsent).await;
+    let directory = settings.outbox.directory.as_deref().filter(|_| kept).map(outbox::shown);
+    let delivered = farewell(&telemetry, clock, deadline, timeout, unsent, directory).await;
     crash.map_or(delivered, |what| Err(AppError::Crashed(what)))
+}
+
+async fn within(clock: Clock, deadline: Monotonic, what: impl Future<Output = ()>) {
+    let _ = tokio::time::timeout(deadline.since(clock.now().mono), what).await;
 }
 
 async fn farewell(
@@ -71,11 +87,19 @@ async fn farewell(
     deadline: Monotonic,
     within: Duration,
     unsent: Unsent,
+    kept_in: Option<Text>,
 ) -> Result<(), AppError> {
-    telemetry.record(&Event::Stopped { unsent: unsent.points as u64 });
+    let (points, retractions) = (unsent.points as u64, unsent.retractions as u64);
+    let kept = kept_in.filter(|_| points > 0);
+    let waits = kept.is_some();
+    telemetry.record(&match kept {
+        Some(path) => Event::StoppedWithRest { path, points, retractions },
+        None => Event::Stopped { unsent: points },
+    });
     telemetry.shutdown(deadline.since(clock.now().mono).min(within / 4)).await;
     match unsent.points {
         0 => Ok(()),
+        _ if waits => Ok(()),
         points => Err(AppError::Undelivered { within, points, retractions: unsent.retractions }),
     }
 }
@@ -97,14 +121,43 @@ struct Agent {
     reload: Reload,
 }
 
+/// How often it is said that a certificate is not verified, after the start has said it.
+const REMEMBER_EVERY: Duration = Duration::from_secs(3600);
+
+/// A collector whose certificate is not verified, if there is one; what is to be said of it.
+struct Unchecked {
+    collector: Option<Text>,
+    again: Interval,
+}
+
+impl Unchecked {
+    fn new(settings: &Settings) -> Self {
+        let collector = settings.export.skips_verify().then(|| settings::collector(settings));
+        let mut again = tokio::time::interval(REMEMBER_EVERY);
+        again.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        // The first is at once; the start has said it.
+        again.reset();
+        Self { collector, again }
+    }
+
+    /// Waits until it is to be said again.
+    async fn due(&mut self) -> Event {
+        let Some(peer) = self.collector.clone() else { return std::future::pending().await };
+        self.again.tick().await;
+        Event::CertificateUnchecked { peer }
+    }
+}
+
 /// A change of these is none for the engines.
 const NOT_OF_ENGINES: [&str; 2] = ["shutdown", "log.level"];
 
 impl Agent {
     /// Serves signals until one asks to end, or until a part has ended by itself, which it tells.
     async fn serve(&mut self, end: &mut End, hangup: &mut Signal) -> Option<String> {
+        let mut unchecked = Unchecked::new(&self.settings);
         loop {
             tokio::select! {
+                event = unchecked.due() => self.telemetry.record(&event),
                 () = end.asked() => {
                     let within = self.settings.shutdown.timeout;
                     self.telemetry.record(&Event::ShuttingDown { within });
@@ -147,7 +200,7 @@ impl Agent {
     fn needs_restart(&self, new: &Settings) -> Vec<String> {
         let old = &self.settings;
         let keys = [
-            ("export", old.export != new.export),
+            ("export", !old.export.is_same(&new.export)),
             ("outbox", old.outbox != new.outbox),
             ("telemetry", old.telemetry != new.telemetry),
             ("log.format", old.log.format != new.log.format),
@@ -169,5 +222,32 @@ impl Agent {
             ("log.level", old.log.level != new.log.level),
         ];
         keys.into_iter().filter(|(_, differs)| *differs).map(|(key, _)| key.to_owned()).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::{Environment, Flags, Sources, load};
+
+    fn settings(endpoint: &str) -> Settings {
+        let name = "DOCKPULSE_EXPORT__TLS__INSECURE_SKIP_VERIFY";
+        let environment: Environment = [("DOCKPULSE_EXPORT__ENDPOINT", endpoint), (name, "true")].into_iter().collect();
+        let (working_directory, system_directory) = ("/nonexistent".into(), "/nonexistent".into());
+        let sources = Sources { flags: Flags::default(), environment, working_directory, system_directory };
+        load(&sources, &settings::known()).expect("settings").settings
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_certificate_that_is_not_verified_is_said_again_each_hour() {
+        let clock = Clock::start();
+        let mut unchecked = Unchecked::new(&settings("https://c:4317"));
+        for hour in 1..4 {
+            let event = unchecked.due().await;
+            assert_eq!(event, Event::CertificateUnchecked { peer: "collector https://c:4317".into() });
+            assert_eq!(clock.now().mono.since(Monotonic::default()).as_secs(), hour * 3600);
+        }
+        let mut plain = Unchecked::new(&settings("http://c:4317"));
+        assert!(tokio::time::timeout(Duration::from_secs(9999), plain.due()).await.is_err(), "there is none");
     }
 }

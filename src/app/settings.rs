@@ -3,22 +3,24 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::bridge;
 use crate::config::{
     self, AttributeNames, Concurrency, ControlListen, EngineEndpoint, EngineSource, EngineTls, Known, Loaded, LogLevel,
-    Profile, Settings, WebListen,
+    Profile, Secret, Settings, WebListen,
 };
 use crate::convert::{self, Identity};
 use crate::engine::Address;
 use crate::engine::ssh::{self, Ssh};
-use crate::export;
 use crate::export::retry::Backoff;
+use crate::export::{self, Connector, ReadAgain};
 use crate::filter::Verdict;
 use crate::model::Text;
 use crate::model::engine::{Source, Wanted};
+use crate::model::time::Clock;
 use crate::pipeline;
 use crate::probe;
-use crate::telemetry;
 use crate::telemetry::log::{Level, Log};
+use crate::telemetry::{self, Ask, Telemetry};
 use crate::tls::{self, ClientTls, Notice};
 
 /// The names that the settings may hold: the attributes that `attributes.resource` turns on and off, the metrics that
@@ -61,31 +63,18 @@ pub fn unsupported(settings: &Settings) -> Vec<String> {
         let source = engine.source == EngineSource::Cgroup;
         refuse(source, &format!("engines[{i}].source: {}", engine.source), "auto, one_shot, two_sample or stream");
     }
-    let export = &settings.export;
-    let tls = export.metrics_url.is_tls();
-    refuse(tls, &format!("export.endpoint: {}", export.metrics_url), "http:// to a collector nearby");
-    refuse(export.compression == config::Compression::Zstd, "export.compression: zstd", "gzip");
     out
 }
 
 /// What the settings ask for that this version goes without, each with its key.
 pub fn goes_without(loaded: &Loaded) -> Vec<String> {
     let (settings, origins) = (&loaded.settings, &loaded.origins);
-    let mut out = Vec::new();
-    if let Some(directory) = &settings.outbox.directory {
-        let directory = directory.to_string_lossy();
-        let directory = directory.escape_debug();
-        out.push(format!(
-            "outbox.directory ({directory}): this version keeps the outbox in memory, nothing outlives a crash"
-        ));
-    }
     let off = [
         ("status.listen", "status page", settings.status.listen == WebListen::Off),
         ("control.listen", "control API", settings.control.listen == ControlListen::Off),
     ];
     let missing = off.into_iter().filter(|(key, _, off)| !off && !origins.is_default(key));
-    out.extend(missing.map(|(key, what, _)| format!("{key}: this version has no {what}")));
-    out
+    missing.map(|(key, what, _)| format!("{key}: this version has no {what}")).collect()
 }
 
 /// Where an engine is. `tell` hears of its certificates.
@@ -195,22 +184,30 @@ pub fn log_level(of: LogLevel) -> Level {
     }
 }
 
-/// Where the points go, and how.
-pub(super) fn export(settings: &Settings) -> Result<export::Settings, export::SettingsError> {
+/// Where the points go, and how. `telemetry` hears of certificates and headers whose files change.
+pub(super) fn export(settings: &Settings, telemetry: &Telemetry) -> Result<export::Settings, export::SettingsError> {
     let from = &settings.export;
-    let headers = from.headers.iter().map(|(name, value)| (name.as_str(), value.expose()));
+    let protocol = match from.protocol {
+        config::Protocol::Grpc => export::Protocol::Grpc,
+        config::Protocol::HttpProtobuf => export::Protocol::HttpProtobuf,
+    };
+    let config::ExportTls { ca_file, cert_file, key_file, insecure_skip_verify } = from.tls.clone();
+    let options = tls::Options { ca_file, cert_file, key_file, insecure_skip_verify, alpn: protocol.alpn() };
+    let tell = bridge::certificates(telemetry.clone(), collector(settings));
+    let secret = |secret: &Option<Secret>| secret.as_ref().map_or_else(String::new, |s| s.expose().to_owned());
+    let config::Proxies { http, https, no } = &from.proxies;
     Ok(export::Settings {
         endpoint: from.metrics_url.to_string(),
-        protocol: match from.protocol {
-            config::Protocol::Grpc => export::Protocol::Grpc,
-            config::Protocol::HttpProtobuf => export::Protocol::HttpProtobuf,
-        },
-        headers: export::Headers::try_new(headers)?,
+        protocol,
+        headers: headers(from, telemetry)?,
         compression: match from.compression {
             config::Compression::Auto => export::Compression::Auto,
             config::Compression::None => export::Compression::None,
-            config::Compression::Gzip | config::Compression::Zstd => export::Compression::Gzip,
+            config::Compression::Gzip => export::Compression::Gzip,
+            config::Compression::Zstd => export::Compression::Zstd,
         },
+        tls: Arc::new(ClientTls::new(options, tell)),
+        proxies: export::Proxies::new(secret(http), secret(https), no.clone()),
         timeout: from.timeout,
         retry: export::Retry {
             backoff: Backoff { initial: from.retry.initial, max: from.retry.max },
@@ -220,8 +217,42 @@ pub(super) fn export(settings: &Settings) -> Result<export::Settings, export::Se
     })
 }
 
+/// What events call the collector.
+pub(super) fn collector(settings: &Settings) -> Text {
+    format!("collector {}", settings.export.metrics_url).into()
+}
+
+fn headers(from: &config::Export, telemetry: &Telemetry) -> Result<export::Headers, export::SettingsError> {
+    let pairs = from.headers.iter().map(|(name, value)| (name.as_str(), value.expose()));
+    let follow = |(name, template): (&String, &config::Template)| {
+        let template = template.clone();
+        let read: ReadAgain = Arc::new(move || template.read_again());
+        (name.clone(), read)
+    };
+    let followed = from.from_files.iter().map(follow).collect();
+    export::Headers::following(pairs, followed, bridge::headers(telemetry.clone()))
+}
+
+/// What the agent's own telemetry shares with the points: headers and connections.
+pub(super) struct OwnWay<'a> {
+    pub(super) export: &'a export::Settings,
+    pub(super) connector: &'a Connector,
+    pub(super) clock: Clock,
+}
+
+fn own_headers(to: http::Uri, way: &OwnWay<'_>) -> Ask<http::HeaderMap> {
+    let (headers, connector, clock) = (way.export.headers.clone(), way.connector.clone(), way.clock);
+    Ask::new(move || {
+        let mut map = headers.at(clock.now().mono);
+        if let Some(value) = connector.proxy_authorization(&to) {
+            map.insert(http::header::PROXY_AUTHORIZATION, value);
+        }
+        map
+    })
+}
+
 /// The agent's own telemetry, the same way as the points.
-pub(super) fn own(settings: &Settings, export: &export::Settings, agent_host: &str, log: Log) -> telemetry::Setup {
+pub(super) fn own(settings: &Settings, way: &OwnWay<'_>, agent_host: &str, log: Log) -> telemetry::Setup {
     let from = &settings.export;
     telemetry::Setup {
         metrics: settings.telemetry.metrics,
@@ -233,12 +264,17 @@ pub(super) fn own(settings: &Settings, export: &export::Settings, agent_host: &s
                 config::Protocol::HttpProtobuf => telemetry::Protocol::Http,
             },
             endpoint: from.base_url.uri().clone(),
-            headers: export.headers.map().clone(),
+            headers: own_headers(from.base_url.uri().clone(), way),
+            failure: {
+                let connector = way.connector.clone();
+                Ask::new(move || connector.failure())
+            },
             timeout: from.timeout.min(Duration::from_secs(10)),
-            gzip: match from.compression {
-                config::Compression::None => false,
-                config::Compression::Auto => !from.base_url.is_loopback(),
-                config::Compression::Gzip | config::Compression::Zstd => true,
+            compression: match from.compression {
+                config::Compression::Auto if from.base_url.is_loopback() => telemetry::Compression::None,
+                config::Compression::None => telemetry::Compression::None,
+                config::Compression::Auto | config::Compression::Gzip => telemetry::Compression::Gzip,
+                config::Compression::Zstd => telemetry::Compression::Zstd,
             },
         },
         identity: telemetry::Identity {

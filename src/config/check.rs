@@ -12,7 +12,7 @@ use super::Known;
 use super::engine_address::EngineEndpoint;
 use super::engines::{Engine, EngineSource};
 use super::error::{Origins, Problem, Warning, nearest};
-use super::export::Protocol;
+use super::export::{ExportTls, Protocol};
 use super::scalar::{ByteSize, write_duration};
 use super::setting::Reader;
 use super::settings::{Profile, Settings};
@@ -69,8 +69,12 @@ pub(super) fn warnings(settings: &Settings, known: &Known, origins: &Origins) ->
     if export.protocol == Protocol::Grpc && has_path {
         warn("export.endpoint", "the path is not used with grpc; for OTLP/HTTP set export.protocol to http/protobuf");
     }
-    if export.tls.insecure_skip_verify {
-        warn("export.tls.insecure_skip_verify", "the collector's certificate is not verified");
+    if export.skips_verify() {
+        let what = "the collector's certificate is not verified: whoever is in between can read and change everything; for tests only";
+        warn("export.tls.insecure_skip_verify", what);
+    }
+    if !export.metrics_url.is_tls() && export.tls != ExportTls::default() {
+        warn("export.tls", "not used, because export.endpoint is not https://: everything goes in plain text");
     }
     warnings.extend(attributes::warnings(settings, known, origins));
     warnings

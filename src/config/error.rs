@@ -283,9 +283,10 @@ pub(super) fn nearest<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) 
     near.filter(|(distance, _)| *distance <= limit).min_by_key(|(distance, _)| *distance).map(|(_, k)| k.to_owned())
 }
 
-/// A value as it may be shown: without a password, escaped, cut, and in quotes.
+/// A value as it may be shown: without a password or an address' query, escaped, cut, and in quotes.
 fn shown(value: &str) -> String {
-    let value: &str = &without_password(value);
+    let value = without_password(value);
+    let value = without_query(&value);
     let cut: String = value.chars().take(SHOWN).collect();
     let more = if cut.len() < value.len() { "…" } else { "" };
     format!("\"{}{more}\"", cut.escape_debug())
@@ -296,6 +297,14 @@ fn without_password(value: &str) -> Cow<'_, str> {
     match (value.find("://"), value.rfind('@')) {
         (Some(scheme), Some(at)) if scheme < at => format!("{}://***{}", &value[..scheme], &value[at..]).into(),
         _ => value.into(),
+    }
+}
+
+/// `http://host?***` for `http://host?token=secret`.
+fn without_query(value: &str) -> Cow<'_, str> {
+    match value.split_once("://").and_then(|(_, rest)| rest.find(['?', '#'])) {
+        Some(_) => format!("{}***", &value[..=value.find(['?', '#']).unwrap_or(0)]).into(),
+        None => value.into(),
     }
 }
 
@@ -353,5 +362,16 @@ mod tests {
         };
         let line = error.to_string();
         assert!(line.chars().all(|c| !c.is_control()) && line.len() < 1000, "{line}");
+    }
+
+    #[test]
+    fn passwords_and_queries_of_addresses_do_not_show() {
+        for (value, expected) in [
+            ("http://user:canary@c:1/x?token=canary", "\"http://***@c:1/x?***\""),
+            ("http://c:1/#canary", "\"http://c:1/#***\""),
+            ("what? no address", "\"what? no address\""),
+        ] {
+            assert_eq!(shown(value), expected);
+        }
     }
 }

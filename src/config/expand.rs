@@ -30,41 +30,105 @@ pub(super) enum Refused {
     Open,
 }
 
+/// A value with its variables put in, and the files that it takes the rest from.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Template(Vec<Part>);
+
+#[derive(Clone, PartialEq, Eq)]
+enum Part {
+    Text(String),
+    /// As it was written, and where that is.
+    File(String, PathBuf),
+}
+
 impl Expansion<'_> {
     /// `text` with everything expanded, `None` if there is nothing to expand. What was put in is not expanded again.
     pub(super) fn expand(&self, text: &str) -> Result<Option<String>, Refused> {
+        self.template(text)?.map(|template| template.text()).transpose()
+    }
+
+    /// The same without having read the files.
+    pub(super) fn template(&self, text: &str) -> Result<Option<Template>, Refused> {
         if !text.contains("${") {
             return Ok(None);
         }
-        let mut out = String::new();
+        let mut parts = Vec::new();
         let mut rest = text;
         while let Some(at) = rest.find("${") {
             let (before, from) = rest.split_at(at);
             if let Some(literal) = before.strip_suffix('$') {
-                out.push_str(literal);
-                out.push_str("${");
+                parts.push(Part::Text(format!("{literal}${{")));
                 rest = &from[2..];
                 continue;
             }
             let (inner, after) = from[2..].split_once('}').ok_or(Refused::Open)?;
-            out.push_str(before);
-            out.push_str(&self.value(inner)?);
+            parts.push(Part::Text(before.to_owned()));
+            parts.push(self.part(inner)?);
             rest = after;
         }
-        out.push_str(rest);
-        Ok(Some(out))
+        parts.push(Part::Text(rest.to_owned()));
+        Ok(Some(Template(parts)))
     }
 
-    fn value(&self, inner: &str) -> Result<String, Refused> {
+    fn part(&self, inner: &str) -> Result<Part, Refused> {
         if let Some(name) = inner.strip_prefix("env:") {
-            let value = self.environment.get(name).map(str::to_owned);
+            let value = self.environment.get(name).map(|value| Part::Text(value.to_owned()));
             return value.ok_or_else(|| Refused::NotSet { name: name.escape_debug().to_string() });
         }
         if let Some(path) = inner.strip_prefix("file:") {
-            let unreadable = |cause| Refused::Unreadable { path: path.escape_debug().to_string(), cause };
-            return read(&self.directory.join(path)).map_err(unreadable);
+            return Ok(Part::File(path.escape_debug().to_string(), self.directory.join(path)));
         }
         Err(Refused::Unknown { text: inner.escape_debug().to_string() })
+    }
+}
+
+impl Template {
+    /// Whether it can be another later: it has files, and not what can be read only once.
+    pub(super) fn can_change(&self) -> bool {
+        let mut files = self.0.iter().filter_map(|part| match part {
+            Part::File(_, path) => Some(path),
+            Part::Text(_) => None,
+        });
+        files.clone().next().is_some() && files.all(|path| path.is_file())
+    }
+
+    /// Reads the files again. An empty one is being written, or is of no use.
+    ///
+    /// # Errors
+    /// When one of them cannot be read; never says what is in it.
+    pub fn read_again(&self) -> Result<String, String> {
+        for part in &self.0 {
+            if let Part::File(name, path) = part {
+                match path.metadata() {
+                    Ok(it) if !it.is_file() => return Err(format!("${{file:{name}}}: that is no file")),
+                    Ok(it) if it.len() == 0 => return Err(format!("${{file:{name}}}: the file is empty")),
+                    // What else is wrong shows when it is read.
+                    _ => {}
+                }
+            }
+        }
+        self.text().map_err(|refused| refused.to_string())
+    }
+
+    fn text(&self) -> Result<String, Refused> {
+        let mut out = String::new();
+        for part in &self.0 {
+            match part {
+                Part::Text(text) => out.push_str(text),
+                Part::File(name, path) => {
+                    let unreadable = |cause| Refused::Unreadable { path: name.clone(), cause };
+                    out.push_str(&read(path).map_err(unreadable)?);
+                }
+            }
+        }
+        Ok(out)
+    }
+}
+
+/// Says nothing: a variable may be a secret.
+impl std::fmt::Debug for Template {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("***")
     }
 }
 
@@ -126,5 +190,26 @@ mod tests {
         assert_eq!(expansion.expand("Bearer ${file:token}").unwrap().as_deref(), Some("Bearer  s3cret "));
         assert!(expansion.expand("${file:large}").is_err());
         assert!(expansion.expand("${file:binary}").is_err());
+    }
+
+    #[test]
+    fn a_file_s_value_can_be_read_again_and_says_why_if_it_cannot() {
+        let directory = tempfile::tempdir().unwrap();
+        let token = directory.path().join("token");
+        std::fs::write(&token, "one\n").unwrap();
+        let environment = [("KIND", "Bearer")].into_iter().collect();
+        let expansion = Expansion { environment: &environment, directory: directory.path().to_owned() };
+        let template = expansion.template("${env:KIND} ${file:token}").unwrap().unwrap();
+        assert!(template.can_change() && !format!("{template:?}").contains("Bearer"));
+        std::fs::write(&token, "two\n").unwrap();
+        assert_eq!(template.read_again().as_deref(), Ok("Bearer two"));
+        std::fs::write(&token, "").unwrap();
+        assert_eq!(template.read_again().unwrap_err(), "${file:token}: the file is empty");
+        std::fs::remove_file(&token).unwrap();
+        assert!(template.read_again().unwrap_err().starts_with("${file:token}: cannot read the file: No such file"));
+        std::fs::create_dir(&token).unwrap();
+        assert_eq!(template.read_again().unwrap_err(), "${file:token}: that is no file");
+        assert!(!expansion.template("${env:KIND}").unwrap().unwrap().can_change());
+        assert!(!expansion.template("${file:token}").unwrap().unwrap().can_change());
     }
 }

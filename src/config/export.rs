@@ -1,10 +1,14 @@
 //! `export`: where the points go, and how.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use super::Environment;
 use super::address::Endpoint;
+use super::error::{Origin, Origins};
+use super::expand::{Expansion, Template};
+use super::proxies::Proxies;
 use super::scalar::{ByteSize, Secret};
 use super::setting::{section, words};
 
@@ -16,13 +20,14 @@ section! {
         pub endpoint: Option<Endpoint> = None,
         /// grpc | http/protobuf.
         pub protocol: Protocol = Protocol::Grpc,
-        /// Headers for every request, such as { authorization: "Bearer ${file:/run/secrets/token}" }. Never shown.
+        /// Headers for every request, such as { authorization: "Bearer ${file:/run/secrets/token}" }. Never shown. A file
+        /// is read again when it changes.
         pub headers: BTreeMap<String, Secret> = BTreeMap::new(),
         /// auto | none | gzip | zstd. auto: none to this host, else gzip.
         pub compression: Compression = Compression::Auto,
         /// How long one request may take.
         pub timeout: Duration = Duration::from_secs(10),
-        /// The certificates for https.
+        /// The certificates for https. Files that change are read again.
         pub tls: ExportTls = ExportTls::default(),
         /// What happens after a failure that may pass.
         pub retry: Retry = Retry::default(),
@@ -34,6 +39,10 @@ section! {
         pub metrics_url: Endpoint = Endpoint::loopback(4317),
         /// What `/v1/traces` is appended to with http/protobuf; the collector itself with grpc.
         pub base_url: Endpoint = Endpoint::loopback(4317),
+        /// The headers whose values are in files, by name.
+        pub from_files: BTreeMap<String, Template> = BTreeMap::new(),
+        /// The proxies that the environment names.
+        pub proxies: Proxies = Proxies::default(),
     }
 }
 
@@ -106,6 +115,41 @@ impl Export {
             let path = format!("{}{METRICS_PATH}", self.base_url.path());
             self.metrics_url = metrics.unwrap_or_else(|| self.base_url.with_path(&path));
         }
+    }
+}
+
+impl Export {
+    /// Fills in [`Self::from_files`]: what the file of the settings took from other files.
+    pub(super) fn follow(&mut self, origins: &Origins, environment: &Environment, working_directory: &Path) {
+        for name in self.headers.keys() {
+            let key = format!("export.headers.{name}");
+            let (Some(written), Origin::File { path, .. }) = (origins.written(&key), origins.get(&key)) else {
+                continue;
+            };
+            let absolute = working_directory.join(path);
+            let directory = absolute.parent().unwrap_or(working_directory).to_owned();
+            let template = Expansion { environment, directory }.template(written);
+            if let Ok(Some(template)) = template
+                && template.can_change()
+            {
+                self.from_files.insert(name.clone(), template);
+            }
+        }
+    }
+
+    /// Whether a connection to the collector is encrypted for nobody in particular.
+    pub fn skips_verify(&self) -> bool {
+        self.metrics_url.is_tls() && self.tls.insecure_skip_verify
+    }
+
+    /// Whether `other` means the same: what is in files may be another by now, and is read again in any case.
+    pub fn is_same(&self, other: &Self) -> bool {
+        let without = |export: &Self| {
+            let mut export = export.clone();
+            export.headers.retain(|name, _| !export.from_files.contains_key(name));
+            export
+        };
+        without(self) == without(other)
     }
 }
 

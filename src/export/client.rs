@@ -3,10 +3,13 @@
 use std::error::Error;
 
 use bytes::Bytes;
-use http::Uri;
+use http::{HeaderMap, StatusCode, Uri};
+use tonic::Code;
 
 use super::classify::{Failure, Verdict, shown};
+use super::connect::{Connector, Known};
 use super::grpc::GrpcClient;
+use super::headers::Headers;
 use super::http::HttpClient;
 use super::settings::{Protocol, Settings, SettingsError, shown_endpoint};
 use crate::model::Text;
@@ -25,6 +28,12 @@ pub trait Transport: Send {
 
     /// Where to, without credentials.
     fn endpoint(&self) -> Text;
+
+    /// The collector does not let us in: reads the credentials again. Whether they are others than those that the last
+    /// request had, so that it makes sense to send it once more.
+    fn refresh(&mut self) -> bool {
+        false
+    }
 }
 
 /// The connection to a collector. It is made when it is needed, and anew after a failure.
@@ -32,6 +41,13 @@ pub trait Transport: Send {
 pub struct Client {
     endpoint: Text,
     protocol: Inner,
+    connector: Connector,
+    headers: Headers,
+    clock: Clock,
+    /// Those of the last request.
+    sent: HeaderMap,
+    /// Whether the collector refused them.
+    refused: bool,
 }
 
 #[derive(Debug)]
@@ -48,29 +64,75 @@ impl Client {
     pub fn new(settings: &Settings, clock: Clock) -> Result<Self, SettingsError> {
         let uri: Uri = settings.uri()?;
         let endpoint = shown_endpoint(&uri);
+        let connector = Connector::new(settings);
         let protocol = match settings.protocol {
-            Protocol::Grpc => Inner::Grpc(Box::new(GrpcClient::new(settings, uri)?)),
-            Protocol::HttpProtobuf => Inner::Http(Box::new(HttpClient::new(settings, uri, clock))),
+            Protocol::Grpc => Inner::Grpc(Box::new(GrpcClient::new(settings, uri, connector.clone())?)),
+            Protocol::HttpProtobuf => Inner::Http(Box::new(HttpClient::new(settings, uri, connector.clone(), clock))),
         };
-        Ok(Self { endpoint, protocol })
+        let (headers, sent, refused) = (settings.headers.clone(), HeaderMap::new(), false);
+        Ok(Self { endpoint, protocol, connector, headers, clock, sent, refused })
     }
 }
 
 impl Transport for Client {
     async fn send(&mut self, request: Bytes) -> Verdict {
-        match &mut self.protocol {
-            Inner::Grpc(client) => client.send(request).await,
-            Inner::Http(client) => client.send(request).await,
+        let now = self.clock.now().mono;
+        self.sent = if self.refused { self.headers.read_again(now) } else { self.headers.at(now) };
+        self.connector.forget();
+        let verdict = match &mut self.protocol {
+            Inner::Grpc(client) => client.send(request, &self.sent).await,
+            Inner::Http(client) => client.send(request, &self.sent).await,
+        };
+        self.refused = is_refusal(&verdict);
+        if is_answer(&verdict) {
+            self.connector.answered();
         }
+        verdict
     }
 
     fn endpoint(&self) -> Text {
         self.endpoint.clone()
     }
+
+    fn refresh(&mut self) -> bool {
+        self.headers.read_again(self.clock.now().mono) != self.sent
+    }
 }
 
-/// The failure of a connection, told by the last two errors of the chain: the outer ones only say “transport error”.
-pub(super) fn broken(error: &(dyn Error + 'static), mend: impl Fn(&str) -> &'static str) -> Verdict {
+/// Why the collector said no, if it did.
+fn cause(verdict: &Verdict) -> Option<&Failure> {
+    match verdict {
+        Verdict::Acked { .. } => None,
+        Verdict::Retry { cause, .. } | Verdict::TooLarge(cause) | Verdict::Drop(cause) => Some(cause),
+    }
+}
+
+/// Whether it is about who we are.
+fn is_refusal(verdict: &Verdict) -> bool {
+    match cause(verdict) {
+        Some(Failure::Grpc { code, .. }) => matches!(code, Code::Unauthenticated | Code::PermissionDenied),
+        Some(Failure::Http { status, .. }) => {
+            matches!(*status, StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN)
+        }
+        _ => false,
+    }
+}
+
+/// Whether it comes from the collector at all.
+fn is_answer(verdict: &Verdict) -> bool {
+    !matches!(cause(verdict), Some(Failure::Connection { .. } | Failure::Timeout(_)))
+}
+
+/// The failure of a connection: what the connection itself knows of it, else the last two errors of the chain: the
+/// outer ones only say “transport error”.
+pub(super) fn broken(
+    connector: &Connector,
+    error: &(dyn Error + 'static),
+    mend: impl Fn(&str) -> &'static str,
+) -> Verdict {
+    if let Some(known) = connector.known() {
+        return unconnected(known);
+    }
     let mut texts: Vec<String> = Vec::new();
     let mut next = Some(error);
     while let Some(error) = next {
@@ -83,4 +145,10 @@ pub(super) fn broken(error: &(dyn Error + 'static), mend: impl Fn(&str) -> &'sta
     let mend = mend(&texts.join(": "));
     let text = shown(&texts.split_off(texts.len().saturating_sub(2)).join(": "));
     Verdict::Retry { after: None, cause: Failure::Connection { text, mend } }
+}
+
+/// The failure of a connection, in its own words.
+pub(super) fn unconnected(known: impl Into<Known>) -> Verdict {
+    let Known { text, mend } = known.into();
+    Verdict::Retry { after: None, cause: Failure::Connection { text: shown(&text), mend } }
 }

@@ -6,22 +6,25 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use bytes::{BufMut, Bytes};
-use http::uri::PathAndQuery;
-use http::{HeaderMap, Uri};
-use http_body_util::{BodyExt, Limited};
+use http::uri::{PathAndQuery, Scheme};
+use http::{HeaderMap, HeaderValue, Uri};
+use http_body_util::{BodyExt, Full, Limited, StreamBody};
 use hyper::body::Frame;
 use opentelemetry_proto::tonic::collector::metrics::v1::ExportMetricsServiceResponse;
 use prost::Message;
 use tonic::body::Body;
 use tonic::client::Grpc;
-use tonic::codec::{Codec, CompressionEncoding, DecodeBuf, Decoder, EncodeBuf, Encoder};
+use tonic::codec::{Codec, DecodeBuf, Decoder, EncodeBuf, Encoder};
 use tonic::metadata::MetadataMap;
 use tonic::transport::{Channel, Endpoint};
 use tonic::{Code, Request, Status, TimeoutExpired};
 use tonic_types::StatusExt;
+use tower_service::Service;
 
 use super::classify::{self, Failure, Verdict};
 use super::client::{LONGEST_ANSWER, USER_AGENT, broken};
+use super::compress::Encoding;
+use super::connect::Connector;
 use super::settings::{Settings, SettingsError, shown_endpoint};
 
 const METHOD: &str = "/opentelemetry.proto.collector.metrics.v1.MetricsService/Export";
@@ -34,45 +37,51 @@ pub(super) const UNREADABLE: &str =
 #[derive(Debug)]
 pub(super) struct GrpcClient {
     endpoint: Endpoint,
+    address: Uri,
+    connector: Connector,
     path: PathAndQuery,
-    headers: HeaderMap,
-    gzip: bool,
+    encoding: Option<Encoding>,
     timeout: Duration,
     channel: Option<Channel>,
 }
 
 impl GrpcClient {
-    pub(super) fn new(settings: &Settings, uri: Uri) -> Result<Self, SettingsError> {
+    pub(super) fn new(settings: &Settings, uri: Uri, connector: Connector) -> Result<Self, SettingsError> {
         let bad = |uri: &Uri| SettingsError::Endpoint { endpoint: shown_endpoint(uri).to_string() };
         let path = format!("{}{METHOD}", uri.path().trim_end_matches('/')).parse().map_err(|_| bad(&uri))?;
-        let gzip = settings.gzip(&uri);
-        let endpoint = Endpoint::from(uri.clone()).connect_timeout(settings.timeout);
+        let encoding = settings.encoding(&uri);
+        let plain = plain(&uri).ok_or_else(|| bad(&uri))?;
+        let endpoint = Endpoint::from(plain).origin(uri.clone()).connect_timeout(settings.timeout);
         let endpoint = endpoint.user_agent(USER_AGENT).map_err(|_| bad(&uri))?;
-        let headers = settings.headers.map().clone();
-        Ok(Self { endpoint, path, headers, gzip, timeout: settings.timeout, channel: None })
+        let timeout = settings.timeout;
+        Ok(Self { endpoint, address: uri, connector, path, encoding, timeout, channel: None })
     }
 
-    pub(super) async fn send(&mut self, request: Bytes) -> Verdict {
+    pub(super) async fn send(&mut self, request: Bytes, headers: &HeaderMap) -> Verdict {
         // Taken out and put back only after an answer: a request that failed, hangs or is aborted takes its connection
         // with it.
-        let channel = self.channel.take().unwrap_or_else(|| self.endpoint.connect_lazy());
-        let (verdict, sound) = match tokio::time::timeout(self.timeout, self.call(channel.clone(), request)).await {
+        let channel = self.channel.take().unwrap_or_else(|| self.channel());
+        let call = self.call(channel.clone(), request, headers);
+        let (verdict, sound) = match tokio::time::timeout(self.timeout, call).await {
             Ok(Ok(answer)) => (answer.verdict(), true),
-            Ok(Err(status)) if !is_timeout(&status) => (verdict(&status), status.source().is_none()),
+            Ok(Err(status)) if !is_timeout(&status) => (self.verdict(&status), status.source().is_none()),
             Ok(Err(_)) | Err(_) => (Verdict::Retry { after: None, cause: Failure::Timeout(self.timeout) }, false),
         };
         self.channel = sound.then_some(channel);
         verdict
     }
 
-    async fn call(&self, channel: Channel, request: Bytes) -> Result<Answer, Status> {
-        let mut grpc = Grpc::new(Guarded(channel)).max_decoding_message_size(LONGEST_ANSWER);
-        if self.gzip {
-            grpc = grpc.send_compressed(CompressionEncoding::Gzip);
-        }
+    fn channel(&self) -> Channel {
+        let dialer = Dialer { connector: self.connector.clone(), address: self.address.clone() };
+        self.endpoint.connect_with_connector_lazy(dialer)
+    }
+
+    async fn call(&self, channel: Channel, request: Bytes, headers: &HeaderMap) -> Result<Answer, Status> {
+        let compressed = self.encoding.and_then(|encoding| Some((encoding, encoding.grpc_message(&request)?)));
+        let mut grpc = Grpc::new(Guarded { channel, compressed }).max_decoding_message_size(LONGEST_ANSWER);
         grpc.ready().await.map_err(|e| Status::from_error(e.into()))?;
         let mut request = Request::new(tokio_stream::once(request));
-        *request.metadata_mut() = MetadataMap::from_headers(self.headers.clone());
+        *request.metadata_mut() = MetadataMap::from_headers(headers.clone());
         request.set_timeout(self.timeout);
         let mut answers = grpc.streaming(request, self.path.clone(), PassThrough).await?.into_inner();
         let answer = match answers.message().await {
@@ -85,6 +94,44 @@ impl GrpcClient {
         };
         answers.trailers().await?;
         Ok(answer)
+    }
+
+    /// The verdict on a status: the collector's, or one that tonic made of a failed connection, which has a source.
+    fn verdict(&self, status: &Status) -> Verdict {
+        if let Some(source) = status.source() {
+            return broken(&self.connector, source, mend);
+        }
+        let retry_info = status.get_details_retry_info().and_then(|info| info.retry_delay);
+        classify::grpc(status.code(), status.message(), retry_info)
+    }
+}
+
+/// tonic refuses `https` without its own TLS, which the connector brings along; so tonic is shown `http`.
+fn plain(address: &Uri) -> Option<Uri> {
+    let mut parts = address.clone().into_parts();
+    parts.scheme = Some(Scheme::HTTP);
+    parts.path_and_query.get_or_insert(PathAndQuery::from_static("/"));
+    Uri::from_parts(parts).ok()
+}
+
+/// Connects to the real address.
+#[derive(Debug, Clone)]
+struct Dialer {
+    connector: Connector,
+    address: Uri,
+}
+
+impl Service<Uri> for Dialer {
+    type Response = <Connector as Service<Uri>>::Response;
+    type Error = <Connector as Service<Uri>>::Error;
+    type Future = <Connector as Service<Uri>>::Future;
+
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Self::Error>> {
+        self.connector.poll_ready(cx)
+    }
+
+    fn call(&mut self, _: Uri) -> Self::Future {
+        self.connector.call(self.address.clone())
     }
 }
 
@@ -100,20 +147,11 @@ fn is_timeout(status: &Status) -> bool {
     false
 }
 
-/// The verdict on a status: the collector's, or one that tonic made of a failed connection, which has a source.
-fn verdict(status: &Status) -> Verdict {
-    if let Some(source) = status.source() {
-        return broken(source, mend);
-    }
-    let retry_info = status.get_details_retry_info().and_then(|info| info.retry_delay);
-    classify::grpc(status.code(), status.message(), retry_info)
-}
-
 fn mend(text: &str) -> &'static str {
     if ["FRAME_SIZE_ERROR", "frame with invalid size", "PROTOCOL_ERROR"].iter().any(|words| text.contains(words)) {
         "that is not gRPC: if it is the port for OTLP over HTTP (usually 4318), set protocol: http/protobuf"
     } else if ["broken pipe", "reset by peer"].iter().any(|words| text.contains(words)) {
-        "it was cut; if that is the port for OTLP over HTTP (usually 4318), set protocol: http/protobuf"
+        "it was cut; if that port speaks TLS, use https://; if it is that for OTLP over HTTP (usually 4318), set protocol: http/protobuf"
     } else if text.contains("refused") {
         "check that the collector runs and has an OTLP/gRPC receiver at this address"
     } else {
@@ -180,35 +218,69 @@ impl Decoder for PassThrough {
 }
 
 /// Keeps hostile answers away from tonic: it panics on status details that are not base64, and would read a body
-/// without end.
+/// without end. Sends the request compressed, if it is: tonic's own zstd would bring all old formats of it along.
 #[derive(Debug)]
-struct Guarded(Channel);
+struct Guarded {
+    channel: Channel,
+    compressed: Option<(Encoding, Bytes)>,
+}
 
 const STATUS_DETAILS: &str = "grpc-status-details-bin";
 
-impl tower_service::Service<http::Request<Body>> for Guarded {
+impl Service<http::Request<Body>> for Guarded {
     type Response = http::Response<Body>;
     type Error = tonic::transport::Error;
     type Future = Pin<Box<dyn Future<Output = Result<Self::Response, Self::Error>> + Send>>;
 
     fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Self::Error>> {
-        self.0.poll_ready(cx)
+        self.channel.poll_ready(cx)
     }
 
-    fn call(&mut self, request: http::Request<Body>) -> Self::Future {
-        let answer = self.0.call(request);
+    fn call(&mut self, mut request: http::Request<Body>) -> Self::Future {
+        if let Some((encoding, message)) = &self.compressed {
+            request.headers_mut().insert("grpc-encoding", HeaderValue::from_static(encoding.name()));
+            *request.body_mut() = Body::new(Full::new(message.clone()));
+        }
+        let answer = self.channel.call(request);
         Box::pin(async move {
             let (mut head, body) = answer.await?.into_parts();
             head.headers = sound_details(head.headers);
+            let encoding = head.headers.remove("grpc-encoding").and_then(|name| Encoding::of(name.as_bytes()));
             // 5 bytes before the message: a flag and its length.
             let body = Limited::new(body, LONGEST_ANSWER + 5).map_frame(|frame| match frame.into_trailers() {
                 Ok(trailers) => Frame::trailers(sound_details(trailers)),
                 Err(data) => data,
             });
-            Ok(http::Response::from_parts(head, Body::new(body)))
+            let body = match encoding {
+                None => Body::new(body),
+                Some(encoding) => decompressed(body, encoding).await,
+            };
+            Ok(http::Response::from_parts(head, body))
         })
     }
 }
+
+/// A whole answer, not compressed: servers answer compressed when the request was.
+async fn decompressed<E>(body: impl hyper::body::Body<Data = Bytes, Error = E>, encoding: Encoding) -> Body
+where
+    E: Into<BoxError> + Send + 'static,
+{
+    let whole = match body.collect().await {
+        Ok(whole) => whole,
+        Err(error) => {
+            return Body::new(StreamBody::new(tokio_stream::once(Err::<Frame<Bytes>, BoxError>(error.into()))));
+        }
+    };
+    let trailers = whole.trailers().cloned();
+    let message = whole.to_bytes();
+    let plain = if message.is_empty() { Some(message) } else { encoding.plain_message(message, LONGEST_ANSWER) };
+    Body::new(Full::new(plain.unwrap_or(NO_ANSWER)).with_trailers(async move { trailers.map(Ok) }))
+}
+
+type BoxError = Box<dyn Error + Send + Sync>;
+
+/// A message that is none of OTLP's.
+const NO_ANSWER: Bytes = Bytes::from_static(&[0, 0, 0, 0, 1, 0xff]);
 
 fn sound_details(headers: HeaderMap) -> HeaderMap {
     if !headers.contains_key(STATUS_DETAILS) {

@@ -1,17 +1,22 @@
 //! Delivers batches to a collector over OTLP: splits, encodes, sends, judges the answer, sends again.
 //!
-//! `worker` runs it; `delivery` decides (pure); `split` and `encode` make requests; `grpc` and `http` send them;
-//! `classify` says what an answer means; `retry` how long to wait.
+//! `worker` runs it; `delivery` decides (pure); `split` and `encode` make requests; `grpc` and `http` send them, over
+//! what `connect` opens (TLS, `proxy`), with `headers` and as `compress` makes them; `classify` says what an answer
+//! means; `retry` how long to wait.
 
 #[cfg(test)]
 pub(crate) mod arbitrary;
 pub mod classify;
 pub mod client;
+mod compress;
+mod connect;
 pub mod delivery;
 pub mod encode;
 mod grpc;
+mod headers;
 mod http;
 pub mod part;
+mod proxy;
 pub mod report;
 pub mod retry;
 mod settings;
@@ -19,6 +24,9 @@ pub mod split;
 pub mod worker;
 
 pub use classify::{Failure, Verdict};
+pub use connect::Connector;
+pub use headers::{HeaderNotice, Headers, ReadAgain};
+pub use proxy::Proxies;
 pub use report::{ExportReport, Outcome, Refused};
-pub use settings::{Compression, Headers, Protocol, Retry, Settings, SettingsError, metrics_url};
+pub use settings::{Compression, Protocol, Retry, Settings, SettingsError, metrics_url};
 pub use worker::{Observer, Unsent, Worker};

@@ -1,13 +1,17 @@
 //! How and where to deliver. Configuration maps onto these; nothing else of the program is known here.
 
-use std::fmt;
+use std::sync::Arc;
 use std::time::Duration;
 
-use http::{HeaderMap, HeaderName, HeaderValue, Uri};
+use http::Uri;
 use thiserror::Error;
 
+use super::compress::Encoding;
+use super::headers::Headers;
+use super::proxy::Proxies;
 use super::retry::Backoff;
 use crate::model::Text;
+use crate::tls::{self, ClientTls};
 
 /// How and where to deliver.
 #[derive(Debug, Clone)]
@@ -20,6 +24,10 @@ pub struct Settings {
     pub headers: Headers,
     /// How requests are compressed.
     pub compression: Compression,
+    /// TLS to an `https://` endpoint; its protocols should be those of [`Protocol::alpn`].
+    pub tls: Arc<ClientTls>,
+    /// Which proxies are on the way, if any.
+    pub proxies: Proxies,
     /// The most that one try takes: connect, request, whole answer.
     pub timeout: Duration,
     /// When to try again, and how long.
@@ -55,17 +63,17 @@ pub enum Compression {
     None,
     /// With gzip.
     Gzip,
+    /// With zstd.
+    Zstd,
 }
-
-/// Headers of every request. Their values are secret and are never shown.
-#[derive(Clone, Default, PartialEq, Eq)]
-pub struct Headers(HeaderMap);
 
 /// What is wrong with export settings. Never shows a header's value or credentials.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub enum SettingsError {
     /// Not a URL of a collector.
-    #[error("export.endpoint {endpoint:?} is not an http:// URL with a host; write it like http://collector:4317")]
+    #[error(
+        "export.endpoint {endpoint:?} is not an http:// or https:// URL with a host; write it like http://collector:4317"
+    )]
     Endpoint {
         /// What was given, without credentials.
         endpoint: String,
@@ -73,12 +81,6 @@ pub enum SettingsError {
     /// User name or password in the URL.
     #[error("export.endpoint has credentials before the @; give them in export.headers instead")]
     Credentials,
-    /// TLS.
-    #[error("export.endpoint {endpoint:?}: TLS to the collector is not supported; use http:// to a collector nearby")]
-    Tls {
-        /// What was given.
-        endpoint: String,
-    },
     /// A header that cannot be sent.
     #[error("export.headers: {name:?} {problem}")]
     Header {
@@ -96,6 +98,11 @@ impl Default for Settings {
             protocol: Protocol::Grpc,
             headers: Headers::default(),
             compression: Compression::Auto,
+            tls: Arc::new(ClientTls::new(
+                tls::Options { alpn: Protocol::Grpc.alpn(), ..tls::Options::default() },
+                |_| (),
+            )),
+            proxies: Proxies::default(),
             timeout: Duration::from_secs(10),
             retry: Retry::default(),
             max_request_bytes: 2 << 20,
@@ -112,55 +119,14 @@ impl Default for Retry {
     }
 }
 
-impl Headers {
-    /// Takes names with values.
-    ///
-    /// # Errors
-    /// A name or value that HTTP does not allow, or a header that the protocol itself sets.
-    pub fn try_new<'a>(pairs: impl IntoIterator<Item = (&'a str, &'a str)>) -> Result<Self, SettingsError> {
-        let mut map = HeaderMap::new();
-        for (name, value) in pairs {
-            let problem = |problem| SettingsError::Header { name: super::classify::shown(name), problem };
-            let key = HeaderName::from_bytes(name.as_bytes()).map_err(|_| problem("is not a header name"))?;
-            if is_reserved(&key) {
-                return Err(problem("is set by the protocol; remove it"));
-            }
-            let mut value = HeaderValue::from_str(value)
-                .map_err(|_| problem("has a value with characters that a header cannot have"))?;
-            value.set_sensitive(true);
-            map.insert(key, value);
+impl Protocol {
+    /// What is agreed on with a peer behind TLS.
+    pub fn alpn(self) -> &'static [&'static str] {
+        match self {
+            Self::Grpc => &["h2"],
+            Self::HttpProtobuf => &["http/1.1"],
         }
-        Ok(Self(map))
     }
-
-    /// The headers, marked as sensitive.
-    pub fn map(&self) -> &HeaderMap {
-        &self.0
-    }
-}
-
-impl fmt::Debug for Headers {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_map().entries(self.0.keys().map(|name| (name.as_str(), "***"))).finish()
-    }
-}
-
-/// Headers that would break a request, and gRPC's binary ones, whose values would have to be base64.
-fn is_reserved(name: &HeaderName) -> bool {
-    let name = name.as_str();
-    let fixed = [
-        "accept-encoding",
-        "connection",
-        "content-encoding",
-        "content-length",
-        "content-type",
-        "host",
-        "te",
-        "transfer-encoding",
-        "upgrade",
-        "user-agent",
-    ];
-    fixed.contains(&name) || name.starts_with("grpc-") || name.ends_with("-bin")
 }
 
 /// The URL for metrics of an OTLP/HTTP collector, from the base URL that is common to all signals: `v1/metrics` is
@@ -185,20 +151,18 @@ impl Settings {
         let uri: Uri = self.endpoint.trim().parse().map_err(|_| bad())?;
         let host = uri.host().unwrap_or_default();
         match uri.scheme_str() {
-            Some("http") if !host.is_empty() => Ok(uri),
-            Some("https") if !host.is_empty() => {
-                Err(SettingsError::Tls { endpoint: super::classify::shown(&self.endpoint) })
-            }
+            Some("http" | "https") if !host.is_empty() => Ok(uri),
             _ => Err(bad()),
         }
     }
 
-    /// Whether requests are compressed.
-    pub(super) fn gzip(&self, uri: &Uri) -> bool {
+    /// How requests are compressed, if they are.
+    pub(super) fn encoding(&self, uri: &Uri) -> Option<Encoding> {
         match self.compression {
-            Compression::None => false,
-            Compression::Gzip => true,
-            Compression::Auto => !is_loopback(uri.host().unwrap_or_default()),
+            Compression::None => None,
+            Compression::Gzip => Some(Encoding::Gzip),
+            Compression::Zstd => Some(Encoding::Zstd),
+            Compression::Auto => (!is_loopback(uri.host().unwrap_or_default())).then_some(Encoding::Gzip),
         }
     }
 }
@@ -210,7 +174,8 @@ pub(super) fn shown_endpoint(uri: &Uri) -> Text {
     format!("{}://{authority}{path}", uri.scheme_str().unwrap_or("http")).into()
 }
 
-fn is_loopback(host: &str) -> bool {
+/// Whether a host is this one, by its name or address.
+pub(super) fn is_loopback(host: &str) -> bool {
     let address = host.trim_start_matches('[').trim_end_matches(']');
     host.eq_ignore_ascii_case("localhost") || address.parse::<std::net::IpAddr>().is_ok_and(|a| a.is_loopback())
 }

@@ -6,13 +6,13 @@ use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 use http::Uri;
 use http::uri::Scheme;
-use opentelemetry_otlp::{Compression, WithExportConfig, WithTonicConfig};
+use opentelemetry_otlp::{WithExportConfig, WithTonicConfig};
 use tonic::metadata::MetadataMap;
 use tonic::service::Interceptor;
 use tonic::transport::{Channel, Endpoint};
 use tower_service::Service;
 
-use super::target::{BoxError, Dial, Target};
+use super::target::{BoxError, Compression, Dial, Target};
 
 /// One connection for both signals, made when it is first needed.
 pub(super) fn channel<C: Dial>(target: &Target, connector: C) -> Result<Channel, BoxError> {
@@ -26,20 +26,21 @@ pub(super) fn channel<C: Dial>(target: &Target, connector: C) -> Result<Channel,
 
 /// Sets what is the same for both signals.
 pub(super) fn configured<B: WithTonicConfig + WithExportConfig>(builder: B, target: &Target, channel: Channel) -> B {
-    let builder = builder
-        .with_channel(channel)
-        .with_timeout(target.timeout)
-        .with_interceptor(OnlyThese(MetadataMap::from_headers(target.secret_headers())));
-    if target.gzip { builder.with_compression(Compression::Gzip) } else { builder }
+    let builder =
+        builder.with_channel(channel).with_timeout(target.timeout).with_interceptor(OnlyThese(target.clone()));
+    match target.compression {
+        Compression::None => builder,
+        Compression::Gzip | Compression::Zstd => builder.with_compression(opentelemetry_otlp::Compression::Gzip),
+    }
 }
 
 /// Replaces all metadata: the exporter would add the environment's headers, which the settings have weighed already.
 #[derive(Clone)]
-struct OnlyThese(MetadataMap);
+struct OnlyThese(Target);
 
 impl Interceptor for OnlyThese {
     fn call(&mut self, mut request: tonic::Request<()>) -> Result<tonic::Request<()>, tonic::Status> {
-        request.metadata_mut().clone_from(&self.0);
+        *request.metadata_mut() = MetadataMap::from_headers(self.0.secret_headers());
         Ok(request)
     }
 }

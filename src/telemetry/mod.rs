@@ -35,7 +35,7 @@ pub use self::event::Event;
 pub use self::gauges::Gauges;
 pub use self::report::{ExportSpan, Outcome, Phase, ProbeFailure, ProbeReport};
 pub use self::sdk::SetupError;
-pub use self::target::{Dial, Identity, Protocol, Setup, Target};
+pub use self::target::{Ask, Compression, Dial, Identity, Protocol, Setup, Target};
 
 use self::sdk::Sdk;
 use self::voice::{Line, Voice};

@@ -50,15 +50,15 @@ impl Maker<'_> {
         let channel = grpc::channel(target, connector)?;
         let metrics = || {
             let builder = MetricExporter::builder().with_temporality(Temporality::Cumulative).with_tonic();
-            Ok((grpc::configured(builder, target, channel.clone()).build()?, Cause::default()))
+            Ok((grpc::configured(builder, target, channel.clone()).build()?, self.cause()))
         };
         let spans = || {
             let builder = SpanExporter::builder().with_tonic();
-            Ok((grpc::configured(builder, target, channel.clone()).build()?, Cause::default()))
+            Ok((grpc::configured(builder, target, channel.clone()).build()?, self.cause()))
         };
         let logs = || {
             let builder = LogExporter::builder().with_tonic();
-            Ok((grpc::configured(builder, target, channel.clone()).build()?, Cause::default()))
+            Ok((grpc::configured(builder, target, channel.clone()).build()?, self.cause()))
         };
         self.sdk(metrics, spans, logs)
     }
@@ -78,6 +78,11 @@ impl Maker<'_> {
             Ok((builder.build()?, cause))
         };
         self.sdk(metrics, spans, logs)
+    }
+
+    /// gRPC's errors say little of a connection that failed.
+    fn cause(&self) -> Cause {
+        Cause::asked(self.setup.target.failure.clone())
     }
 
     fn http_configured<B, C>(&self, builder: B, path: &str, connector: &C) -> (B, Cause)

@@ -140,12 +140,13 @@ mod tests {
 
     use super::*;
     use crate::model::time::Clock;
-    use crate::telemetry::{Identity, Protocol, Target};
+    use crate::telemetry::{Ask, Compression, Identity, Protocol, Target};
 
     fn start(metrics: bool, endpoint: &'static str, protocol: Protocol) -> Result<Option<Sdk>, SetupError> {
         let endpoint = http::Uri::from_static(endpoint);
         let timeout = Duration::from_secs(1);
-        let target = Target { protocol, endpoint, headers: HeaderMap::new(), timeout, gzip: false };
+        let (headers, failure) = (Ask::always(HeaderMap::new()), Ask::always(None));
+        let target = Target { protocol, endpoint, headers, failure, timeout, compression: Compression::None };
         let identity = Identity::default();
         let (metric_interval, span_delay) = (None, None);
         let setup = Setup { metrics, traces: false, logs: None, target, identity, metric_interval, span_delay };

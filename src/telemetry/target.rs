@@ -1,5 +1,7 @@
 //! Where the agent's own telemetry goes and whom it speaks of, as the settings say.
 
+use std::fmt;
+use std::sync::Arc;
 use std::time::Duration;
 
 use http::{HeaderMap, Uri};
@@ -70,12 +72,29 @@ pub struct Target {
     pub protocol: Protocol,
     /// Its base address. For HTTP the path of the signal is added; one that is there already is replaced.
     pub endpoint: Uri,
-    /// Sent with each request; all of them are treated as secret.
-    pub headers: HeaderMap,
+    /// Sent with each request, for which they are asked for; all of them are treated as secret.
+    pub headers: Ask<HeaderMap>,
+    /// Why the last connection failed, where the connector knows better than the error.
+    pub failure: Ask<Option<String>>,
     /// For one request, the answer included.
     pub timeout: Duration,
-    /// Whether requests are compressed.
-    pub gzip: bool,
+    /// How requests are compressed.
+    pub compression: Compression,
+}
+
+/// Something that may be another each time it is asked for.
+#[derive(Clone)]
+pub struct Ask<T>(Arc<dyn Fn() -> T + Send + Sync>);
+
+/// How requests are compressed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Compression {
+    /// Not.
+    None,
+    /// With gzip.
+    Gzip,
+    /// With zstd; over gRPC with gzip, because the SDK's zstd would bring all old formats of it along.
+    Zstd,
 }
 
 /// A protocol of OTLP.
@@ -100,10 +119,35 @@ pub struct Identity {
     pub attributes: Vec<(String, String)>,
 }
 
+impl<T> Ask<T> {
+    /// Calls `how` each time.
+    pub fn new(how: impl Fn() -> T + Send + Sync + 'static) -> Self {
+        Self(Arc::new(how))
+    }
+
+    pub(super) fn now(&self) -> T {
+        (self.0)()
+    }
+}
+
+impl<T: Clone + Send + Sync + 'static> Ask<T> {
+    /// The same each time.
+    pub fn always(value: T) -> Self {
+        Self::new(move || value.clone())
+    }
+}
+
+/// Says nothing: it may be a secret.
+impl<T> fmt::Debug for Ask<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("***")
+    }
+}
+
 impl Target {
     /// The headers, none of which shows in a debug print.
     pub(super) fn secret_headers(&self) -> HeaderMap {
-        let mut headers = self.headers.clone();
+        let mut headers = self.headers.now();
         headers.values_mut().for_each(|value| value.set_sensitive(true));
         headers
     }
@@ -144,7 +188,9 @@ mod tests {
         let mut headers = HeaderMap::new();
         headers.insert("authorization", "Bearer canary".parse().expect("a value"));
         let endpoint = endpoint.parse().expect("an address");
-        Target { protocol: Protocol::Http, endpoint, headers, timeout: Duration::from_secs(1), gzip: false }
+        let (headers, failure) = (Ask::always(headers), Ask::always(None));
+        let timeout = Duration::from_secs(1);
+        Target { protocol: Protocol::Http, endpoint, headers, failure, timeout, compression: Compression::None }
     }
 
     #[test]
@@ -161,7 +207,8 @@ mod tests {
 
     #[test]
     fn header_values_do_not_show_in_a_debug_print() {
-        assert!(!format!("{:?}", target("http://c").secret_headers()).contains("canary"));
+        let target = target("http://c");
+        assert!(!format!("{target:?} {:?}", target.secret_headers()).contains("canary"));
     }
 
     #[test]

@@ -16,13 +16,19 @@ use opentelemetry_sdk::trace::{SpanData, SpanExporter};
 use crate::model::Text;
 
 use super::event::{Event, Signal};
+use super::target::Ask;
 
 /// Takes what happened to the agent's own telemetry; called on the SDK's threads.
 pub(super) type Tell = Arc<dyn Fn(&Event) + Send + Sync>;
 
 /// Why the last request failed, where the transport knows better than the exporter on top of it.
-#[derive(Debug, Clone, Default)]
-pub(super) struct Cause(Arc<Mutex<Option<String>>>);
+#[derive(Debug, Clone)]
+pub(super) enum Cause {
+    /// It is told.
+    Told(Arc<Mutex<Option<String>>>),
+    /// It is asked.
+    Asked(Ask<Option<String>>),
+}
 
 /// An exporter of the SDK, watched.
 pub(super) struct Watched<E> {
@@ -33,13 +39,29 @@ pub(super) struct Watched<E> {
     is_failing: AtomicBool,
 }
 
+impl Default for Cause {
+    fn default() -> Self {
+        Self::Told(Arc::default())
+    }
+}
+
 impl Cause {
+    /// The transport is asked.
+    pub(super) fn asked(transport: Ask<Option<String>>) -> Self {
+        Self::Asked(transport)
+    }
+
     pub(super) fn set(&self, cause: String) {
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(cause);
+        if let Self::Told(told) = self {
+            *told.lock().unwrap_or_else(PoisonError::into_inner) = Some(cause);
+        }
     }
 
     fn take(&self) -> Option<String> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).take()
+        match self {
+            Self::Told(told) => told.lock().unwrap_or_else(PoisonError::into_inner).take(),
+            Self::Asked(transport) => transport.now(),
+        }
     }
 }
 

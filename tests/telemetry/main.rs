@@ -15,7 +15,8 @@ use dockpulse::model::time::{Clock, Monotonic, Now, UnixNanos};
 use dockpulse::telemetry::event::{DropReason, EngineCall, Failure, Named};
 use dockpulse::telemetry::log::{self, Format, Level};
 use dockpulse::telemetry::{
-    Event, ExportSpan, Identity, Outcome, Phase, ProbeFailure, ProbeReport, Protocol, Setup, Target, Telemetry,
+    Ask, Compression, Event, ExportSpan, Identity, Outcome, Phase, ProbeFailure, ProbeReport, Protocol, Setup, Target,
+    Telemetry,
 };
 use futures_util::future::BoxFuture;
 use http::{HeaderMap, HeaderValue};
@@ -41,7 +42,14 @@ fn setup(address: SocketAddr, protocol: Protocol) -> Setup {
         metrics: true,
         traces: true,
         logs: None,
-        target: Target { protocol, endpoint, headers, timeout: Duration::from_secs(5), gzip: false },
+        target: Target {
+            protocol,
+            endpoint,
+            headers: Ask::always(headers),
+            failure: Ask::always(None),
+            timeout: Duration::from_secs(5),
+            compression: Compression::None,
+        },
         identity: Identity { instance_id: "agent-1".into(), host_name: Some("host-1".into()), ..Identity::default() },
         metric_interval: Some(Duration::from_millis(50)),
         span_delay: Some(Duration::from_millis(20)),
@@ -120,7 +128,7 @@ async fn everything_arrives(receiver: Receiver, setup: Setup) {
     telemetry.send_to(&setup, HttpConnector::new()).expect("it starts");
     telemetry.gauges().set_series_live(17);
     telemetry.gauges().set_over_cap(3);
-    telemetry.gauges().set_outbox(2, 300, None);
+    telemetry.gauges().set_outbox(2, 300, |_| None);
     telemetry.record_probe(&probe());
     telemetry.record_export(&export(Outcome::Delivered, None));
     telemetry.record(&Event::OutboxDropped { values: 5 });
@@ -209,7 +217,7 @@ async fn requests_can_be_compressed() {
     for protocol in [Protocol::Grpc, Protocol::Http] {
         let receiver = if protocol == Protocol::Grpc { Receiver::grpc().await } else { Receiver::http().await };
         let mut setup = setup(receiver.address, protocol);
-        setup.target.gzip = true;
+        setup.target.compression = Compression::Gzip;
         everything_arrives(receiver.clone(), setup).await;
         let key = if protocol == Protocol::Grpc { "grpc-encoding" } else { "content-encoding" };
         assert!(receiver.headers().iter().all(|h| h.get(key).is_some_and(|v| v == "gzip")), "{protocol:?}");

@@ -32,6 +32,40 @@ fn the_exporter_s_variables_are_settings_and_those_for_metrics_win() {
 }
 
 #[test]
+fn each_variable_of_the_exporter_has_one_for_metrics_that_wins() {
+    for (name, generic, metrics) in [
+        ("ENDPOINT", "http://a:1", "http://b:1"),
+        ("PROTOCOL", "grpc", "http/protobuf"),
+        ("HEADERS", "x-a=1", "x-b=2"),
+        ("COMPRESSION", "gzip", "zstd"),
+        ("TIMEOUT", "1000", "2000"),
+        ("CERTIFICATE", "/a", "/b"),
+        ("CLIENT_CERTIFICATE", "/a", "/b"),
+        ("CLIENT_KEY", "/a", "/b"),
+        ("INSECURE", "true", "false"),
+    ] {
+        let names = [format!("OTEL_EXPORTER_OTLP_{name}"), format!("OTEL_EXPORTER_OTLP_METRICS_{name}")];
+        // A pair has to be whole, and only an address without a scheme is insecure.
+        let whole = [
+            ("OTEL_EXPORTER_OTLP_CLIENT_CERTIFICATE", "/x"),
+            ("OTEL_EXPORTER_OTLP_CLIENT_KEY", "/x"),
+            ("OTEL_EXPORTER_OTLP_ENDPOINT", "c:1"),
+        ];
+        let read = |own: &[(&str, &str)]| World::new().env(&[&whole, own].concat()).settings().export;
+        let alone = read(&[(&names[1], metrics)]);
+        assert_eq!(read(&[(&names[0], generic), (&names[1], metrics)]).metrics_url, alone.metrics_url, "{name}");
+        let (both, generic) = (read(&[(&names[0], generic), (&names[1], metrics)]), read(&[(&names[0], generic)]));
+        let shown = |export: &crate::config::Export| {
+            let headers: Vec<_> = export.headers.iter().map(|(k, v)| format!("{k}={}", v.expose())).collect();
+            let crate::config::Export { metrics_url, protocol, compression, timeout, tls, .. } = export;
+            format!("{metrics_url} {protocol} {headers:?} {compression} {timeout:?} {tls:?}")
+        };
+        assert_eq!(shown(&both), shown(&alone), "{name}");
+        assert_ne!(shown(&both), shown(&generic), "{name}");
+    }
+}
+
+#[test]
 fn the_address_for_metrics_alone_is_used_as_it_is_unless_a_higher_layer_has_one() {
     let env = [
         ("OTEL_EXPORTER_OTLP_METRICS_ENDPOINT", "http://metrics:1/x"),
@@ -79,8 +113,22 @@ fn a_standard_value_that_is_not_understood_is_left_out_with_a_warning_that_does_
 #[test]
 fn odd_settings_are_warned_of() {
     let loaded =
-        World::with("export: {endpoint: 'http://c:4317/v1/metrics', tls: {insecure_skip_verify: true}}").loaded();
+        World::with("export: {endpoint: 'https://c:4317/v1/metrics', tls: {insecure_skip_verify: true}}").loaded();
     let lines: Vec<_> = loaded.warnings.iter().map(|warning| warning.to_string()).collect();
     assert!(lines[0].contains(":1:10: export.endpoint: the path is not used with grpc"), "{lines:?}");
     assert!(lines[1].contains("the collector's certificate is not verified"), "{lines:?}");
+    let loaded = World::with("export: {endpoint: 'http://c:4317', tls: {ca_file: /ca.pem}}").loaded();
+    let [warning] = &loaded.warnings[..] else { panic!("one warning") };
+    assert!(warning.to_string().contains("export.tls: not used, because export.endpoint is not https://"), "{warning}");
+}
+
+#[test]
+fn the_proxies_of_the_environment_are_no_keys_and_are_not_shown() {
+    let env =
+        [("https_proxy", "http://user:canary@p:3128"), ("NO_PROXY", "a,b"), ("OTEL_EXPORTER_OTLP_ENDPOINT", "c:1")];
+    let loaded = World::new().env(&env).loaded();
+    let proxies = &loaded.settings.export.proxies;
+    assert_eq!(proxies.https.as_ref().map(|p| p.expose()), Some("http://user:canary@p:3128"));
+    assert_eq!((&proxies.http, proxies.no.as_str()), (&None, "a,b"));
+    assert!(!format!("{loaded:?} {}", crate::config::print(&loaded)).contains("canary"));
 }

@@ -36,7 +36,7 @@ fn the_path_for_metrics_is_appended_to_a_base_url() {
 fn an_endpoint_has_to_be_a_url_that_can_be_reached() {
     assert!(at("http://collector:4317").uri().is_ok());
     assert!(at(" http://[::1]:4317/prefix ").uri().is_ok());
-    assert!(matches!(at("https://collector:4317").uri(), Err(SettingsError::Tls { .. })));
+    assert!(at("https://collector:4317").uri().is_ok());
     for bad in ["", "collector:4317", "collector", "ftp://collector", "http://", "http:///x", "unix:///run/x", "::"] {
         assert!(matches!(at(bad).uri(), Err(SettingsError::Endpoint { .. })), "{bad}");
     }
@@ -59,41 +59,25 @@ fn an_endpoint_is_shown_without_its_query() {
 
 #[test]
 fn compresses_on_its_own_only_on_the_way_to_another_host() {
-    let gzip = |url: &str| at(url).gzip(&url.parse().unwrap());
+    let encoding = |url: &str| at(url).encoding(&url.parse().unwrap());
     for near in
         ["http://localhost:4317", "http://LocalHost", "http://127.0.0.1:4317", "http://127.9.9.9", "http://[::1]:4317"]
     {
-        assert!(!gzip(near), "{near}");
+        assert_eq!(encoding(near), None, "{near}");
     }
     for far in
         ["http://collector:4317", "http://10.0.0.1:4317", "http://localhost.example", "http://[2001:db8::1]:4317"]
     {
-        assert!(gzip(far), "{far}");
+        assert_eq!(encoding(far), Some(Encoding::Gzip), "{far}");
     }
-    let url: Uri = "http://collector".parse().unwrap();
-    assert!(!Settings { compression: Compression::None, ..Settings::default() }.gzip(&url));
-    let url: Uri = "http://localhost".parse().unwrap();
-    assert!(Settings { compression: Compression::Gzip, ..Settings::default() }.gzip(&url));
-}
-
-#[test]
-fn header_values_are_shown_nowhere() {
-    let headers = Headers::try_new([("authorization", "Bearer hunter2")]).unwrap();
-    let settings = Settings { headers, ..Settings::default() };
-    assert!(settings.headers.map().values().all(HeaderValue::is_sensitive));
-    let shown = format!("{settings:?} {:?}", settings.headers.map());
-    assert!(!shown.contains("hunter2") && shown.contains("authorization"), "{shown}");
-    let error = Headers::try_new([("x-token", "hunter2\n")]).unwrap_err();
-    assert!(!format!("{error} {error:?}").contains("hunter2"));
-}
-
-#[test]
-fn a_header_that_would_break_the_request_is_refused_by_name() {
-    for name in
-        ["content-type", "Content-Encoding", "grpc-timeout", "te", "host", "user-agent", "x-bin", "bad name", ""]
-    {
-        let error = Headers::try_new([(name, "x")]).unwrap_err();
-        assert!(error.to_string().contains(name), "{error}");
+    for (compression, encoding) in [
+        (Compression::None, None),
+        (Compression::Gzip, Some(Encoding::Gzip)),
+        (Compression::Zstd, Some(Encoding::Zstd)),
+    ] {
+        for url in ["http://collector", "http://localhost"] {
+            let settings = Settings { compression, ..Settings::default() };
+            assert_eq!(settings.encoding(&url.parse().unwrap()), encoding);
+        }
     }
-    assert!(Headers::try_new([("x-scope-orgid", "team-a")]).is_ok());
 }

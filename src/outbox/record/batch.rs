@@ -1,4 +1,4 @@
-//! A batch: about six bytes a point. Which series a container has is said once for all that have the same.
+//! A batch: four to six bytes a point. Which series a container has is said once for all that have the same.
 //!
 //! When it was pushed, how many groups, the groups. A group: whose (as the step from the last), its time (the step from
 //! the last, or from the push), its shape by number; if that is new, how many series and which; the start times of the

@@ -8,7 +8,7 @@
 //! text into what lives as long as the program; `content` has the numbers and the text that all are made of.
 //!
 //! Numbers are LEB128, signed ones zigzag; differences wrap around. Every change of the bytes needs another
-//! [`frame::VERSION`]; `tests/stable.rs` notices it.
+//! [`VERSION`]; `tests/stable.rs` notices it.
 
 mod batch;
 mod content;
@@ -62,3 +62,6 @@ pub enum Damage {
     #[error("the record has one more new {0} than there is room for")]
     NoRoom(&'static str),
 }
+
+#[cfg(test)]
+mod tests;

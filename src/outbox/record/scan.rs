@@ -134,3 +134,6 @@ impl<F> std::fmt::Debug for Scan<F> {
         f.debug_struct("Scan").field("at", &self.at).finish_non_exhaustive()
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -106,3 +106,6 @@ fn is_word(text: &str) -> bool {
 fn keep(text: &str) -> &'static str {
     Box::leak(Box::from(text))
 }
+
+#[cfg(test)]
+mod tests;

@@ -57,6 +57,8 @@ pub enum Subject {
     Store(Text),
     /// The certificates for an engine or a collector.
     Certificates(Text),
+    /// A header that follows a file.
+    Header(Text),
     /// The agent's own telemetry.
     Own(Signal),
 }
@@ -80,10 +82,14 @@ impl Event {
     /// How it is said.
     pub fn speech(&self) -> Speech {
         match self {
-            Self::Started { .. } | Self::SettingsReloaded { .. } | Self::ShuttingDown { .. } => {
-                Speech::Always(Level::INFO)
+            Self::Started { .. }
+            | Self::Resumed { .. }
+            | Self::SettingsReloaded { .. }
+            | Self::ShuttingDown { .. }
+            | Self::StoppedWithRest { .. } => Speech::Always(Level::INFO),
+            Self::CertificateUnchecked { .. } | Self::ServiceOff { .. } | Self::SecondSignal => {
+                Speech::Always(Level::WARN)
             }
-            Self::ServiceOff { .. } | Self::SecondSignal => Speech::Always(Level::WARN),
             Self::SettingsRejected { .. } | Self::StoreDamaged { .. } => Speech::Always(Level::ERROR),
             Self::Stopped { unsent } => Speech::Always(if *unsent == 0 { Level::INFO } else { Level::WARN }),
             Self::EngineConnected { engine, endpoint, info } => {
@@ -92,6 +98,8 @@ impl Event {
             }
             Self::CertificatesReloaded { peer } => Speech::Sparingly(Level::INFO, Subject::Certificates(peer.clone())),
             Self::CertificatesKept { peer, .. } => Speech::Sparingly(Level::WARN, Subject::Certificates(peer.clone())),
+            Self::HeaderReloaded { name } => Speech::Sparingly(Level::INFO, Subject::Header(name.clone())),
+            Self::HeaderKept { name, .. } => Speech::Sparingly(Level::WARN, Subject::Header(name.clone())),
             // The end of one container is daily business; that of all of an engine's is not.
             Self::Retracted { engine, container: None, reason: Reason::EngineDown | Reason::Shutdown, .. } => {
                 Speech::Sparingly(Level::INFO, Subject::Retraction(engine.clone()))

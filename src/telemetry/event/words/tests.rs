@@ -141,8 +141,26 @@ fn the_agent_speaks_of_its_settings_and_its_end() {
         "settings reloaded: changed interval, log.level",
     );
     check(
+        &Event::CertificateUnchecked { peer: "collector https://c:4317".into() },
+        "collector https://c:4317: its certificate is not verified, so whoever is in between can read and change everything; set export.tls.ca_file instead of insecure_skip_verify",
+    );
+    let name: Text = "authorization".into();
+    check(&Event::HeaderReloaded { name: name.clone() }, "header authorization: the new value of its file is in force");
+    check(
+        &Event::HeaderKept { name, cause: "${file:t}: the file is empty".into() },
+        "header authorization: the last value stays: ${file:t}: the file is empty",
+    );
+    check(
         &Event::CertificatesKept { peer: "https://h:2376".into(), cause: "tls.ca_file /ca: no".into() },
         "https://h:2376: new certificates are of no use, the old ones stay: tls.ca_file /ca: no",
+    );
+    check(
+        &Event::StoppedWithRest { path: "/s".into(), points: 7, retractions: 3 },
+        "stopped; 7 points (3 retractions) wait in /s for the next start",
+    );
+    check(
+        &Event::Resumed { path: "/s".into(), series: 40, points: 7 },
+        "outbox.directory /s: going on with 40 series that were published before; 7 points wait to be delivered",
     );
     check(&Event::Stopped { unsent: 0 }, "stopped; nothing is left to send");
     check(&Event::Stopped { unsent: 7 }, "stopped; 7 points were not delivered");
