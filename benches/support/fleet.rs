@@ -52,7 +52,8 @@ impl Fleet {
             let restarts_start = details.created.unwrap_or_default();
             let details = Some(Arc::new(details));
             let engine = engine.clone();
-            let facts = Arc::new(Facts { engine, listed, details, run_start, restarts_start, oom_kills: 0 });
+            let facts =
+                Arc::new(Facts { engine, listed, details, run_start, restarts_start, oom_kills: 0, kills_since: None });
             let resource = Arc::new(converter.resource(&facts));
             Container { facts, resource, usage: usage(n) }
         });

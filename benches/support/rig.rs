@@ -78,7 +78,7 @@ impl Rig {
                 match effect {
                     Effect::Call(call) => inputs.push_back(self.answer(call)),
                     Effect::Commit(commit) => {
-                        let pushed = self.outbox.push(commit.batch, self.clock.now().mono);
+                        let pushed = self.outbox.push(commit.batch, self.clock.now());
                         assert_eq!(pushed.dropped_values, 0, "nothing is dropped");
                         self.deliver(&mut probed);
                     }

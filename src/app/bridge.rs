@@ -222,7 +222,8 @@ pub(super) fn pushed(telemetry: &Telemetry, queue: &Queue, pushed: &Pushed) {
 
 fn gauge(telemetry: &Telemetry, queue: &Queue) {
     let stats = queue.stats();
-    telemetry.gauges().set_outbox(stats.left.batches, stats.bytes as u64, stats.oldest);
+    let age = |now| stats.oldest.map(|oldest| oldest.age(now));
+    telemetry.gauges().set_outbox(stats.left.batches, stats.bytes as u64, age);
 }
 
 /// What became of a request.
@@ -262,7 +263,7 @@ fn spoken(report: &export::ExportReport) -> (telemetry::Outcome, Option<String>)
 fn export_events(report: &export::ExportReport) -> Vec<Event> {
     let endpoint = report.endpoint.clone();
     match &report.outcome {
-        Outcome::Delivered { rejected, message } => {
+        Outcome::Delivered { rejected, message, .. } => {
             let delivered = Event::ExportDelivered { endpoint: endpoint.clone() };
             let message: Text = message.as_str().into();
             match (*rejected, message.is_empty()) {
@@ -279,7 +280,11 @@ fn export_events(report: &export::ExportReport) -> Vec<Event> {
         Outcome::Dropped { cause, .. } => vec![Event::ExportDropped {
             endpoint,
             cause: cause.to_string().into(),
-            reason: DropReason::Refused,
+            reason: if matches!(cause, export::Failure::GivenUp { .. }) {
+                DropReason::GaveUp
+            } else {
+                DropReason::Refused
+            },
             points: report.points as u64,
             retractions: report.retractions as u64,
         }],

@@ -17,6 +17,7 @@ use crate::export;
 use crate::ledger::Ended;
 use crate::model::Text;
 use crate::model::batch::Reason;
+use crate::model::published::Believed;
 use crate::model::time::Clock;
 use crate::pipeline::Until;
 use crate::sim::{ContainerCount, Driver, Options, Scenario, Simulation, SizeError};
@@ -79,7 +80,7 @@ pub async fn demo(
         page: None,
     };
     let way = Way::new(&settings, clock, telemetry, Some(Arc::new(on_ended)));
-    let running = Running::start(watched, &way, Until::Told);
+    let running = Running::start(watched, Believed::default(), &way, Until::Told);
     let to = export::Settings { endpoint: collector, max_request_bytes: REQUEST, ..export::Settings::default() };
     let worker = worker(&to, &way, running.refusals())?;
     let (deadline, ending) = watch::channel(None);

@@ -1,5 +1,6 @@
 //! The engines of the settings, each with its own pipeline, all with one way to the collector.
 
+use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -8,21 +9,23 @@ use tokio::task::{self, JoinSet};
 
 use super::bridge::{self, Bridge, LeftOut, Live, OnEnded};
 use super::names::Names;
-use super::{AppError, devices, settings};
+use super::orphans::Orphans;
+use super::{AppError, devices, outbox, settings};
 use crate::config::{self, Settings};
 use crate::engine::Engine;
 use crate::engine::docker::DockerEngine;
 use crate::engine::sockets;
 use crate::export::{self, ExportReport, Outcome};
 use crate::ledger::Commit;
+use crate::model::Text;
 use crate::model::batch::Point;
 use crate::model::engine::Wanted;
-use crate::model::published::Decision;
+use crate::model::published::{Believed, Change as Changed, Decision, Owner, Standing};
 use crate::model::series::Resource;
 use crate::model::time::{Clock, UnixNanos};
 use crate::outbox::Queue;
 use crate::outbox::memory::MemoryOutbox;
-use crate::pipeline::{self, Change, Control, Drive, Finding, Pipeline, Until};
+use crate::pipeline::{self, Change, Control, Drive, Finding, Pipeline, Published, Until};
 use crate::probe::Happening;
 use crate::telemetry::{Event, Telemetry};
 
@@ -72,6 +75,13 @@ fn one(
     })
 }
 
+impl Watched {
+    /// What tells it from the others, over restarts.
+    fn key(&self) -> &Text {
+        &self.settings.convert.identity.engine_key
+    }
+}
+
 /// What a connection depends on; the rest can change while it is watched.
 fn reach(engine: &config::Engine) -> config::Engine {
     let any = config::Engine::default();
@@ -96,14 +106,28 @@ pub(super) struct Way {
     pub(super) names: Names,
     pub(super) left_out: Arc<Live>,
     pub(super) on_ended: Option<OnEnded>,
+    pub(super) orphans: Arc<Orphans>,
 }
 
 impl Way {
-    /// With the outbox of the settings.
+    /// With an outbox in memory, of the size in the settings.
     pub(super) fn new(settings: &Settings, clock: Clock, telemetry: Telemetry, on_ended: Option<OnEnded>) -> Self {
         let outbox = MemoryOutbox::new(settings.outbox.memory_max_bytes.as_usize());
-        let (live, left_out, names) = Default::default();
-        Self { clock, queue: Queue::new(outbox), telemetry, live, left_out, names, on_ended }
+        Self::with(Queue::new(outbox), clock, telemetry, on_ended)
+    }
+
+    /// With the outbox of the settings, which may be on disk, and what a collector may believe by that.
+    ///
+    /// # Errors
+    /// Another process has the directory.
+    pub(super) fn open(settings: &Settings, clock: Clock, telemetry: Telemetry) -> Result<(Self, Believed), AppError> {
+        let (queue, believed) = outbox::open(settings, clock, &telemetry)?;
+        Ok((Self::with(queue, clock, telemetry, None), believed))
+    }
+
+    fn with(queue: Queue, clock: Clock, telemetry: Telemetry, on_ended: Option<OnEnded>) -> Self {
+        let (live, left_out, names, orphans) = Default::default();
+        Self { clock, queue, telemetry, live, left_out, names, on_ended, orphans }
     }
 }
 
@@ -114,7 +138,8 @@ pub(super) struct Running {
     members: Vec<Member>,
     controls: Controls,
     way: Way,
-    /// What engines that are no longer watched have sent lies at or below this time.
+    /// What engines that are no longer watched have sent, and what was sent before this process, lies at or below this
+    /// time.
     floor: UnixNanos,
     crash: Option<String>,
 }
@@ -130,27 +155,39 @@ struct Member {
 type Controls = Arc<Mutex<Vec<mpsc::Sender<Control>>>>;
 
 impl Running {
-    /// Starts to watch all of them.
-    pub(super) fn start(watched: Vec<Watched>, way: &Way, until: Until) -> Self {
+    /// Starts to watch all of them. What is `believed` of them goes on or ends as it turns out; what is believed of others
+    /// ends at once, before anything begins, because one of them may have another name now.
+    pub(super) fn start(watched: Vec<Watched>, believed: Believed, way: &Way, until: Until) -> Self {
         let mut running = Self {
             tasks: JoinSet::new(),
             members: Vec::new(),
             controls: Controls::default(),
             way: way.clone(),
-            floor: UnixNanos::UNKNOWN,
+            floor: believed.latest,
             crash: None,
         };
-        for watched in watched {
-            running.watch(watched, until);
+        let mut before = believed.engines;
+        let kept: Vec<_> = watched.iter().map(|watched| before.remove(watched.key()).unwrap_or_default()).collect();
+        running.leave_behind(before);
+        for (watched, owners) in watched.into_iter().zip(kept) {
+            running.watch(watched, owners, until);
         }
         running.share_controls();
         running
     }
 
-    fn watch(&mut self, watched: Watched, until: Until) {
+    /// Retracts what was published of engines that are not watched.
+    fn leave_behind(&mut self, engines: BTreeMap<Text, Vec<(Owner, Standing)>>) {
+        for (key, owners) in engines.into_iter().filter(|(_, owners)| !owners.is_empty()) {
+            self.floor = self.floor.max(outbox::leave(key, owners, self.floor, &self.way));
+        }
+    }
+
+    fn watch(&mut self, watched: Watched, owners: Vec<(Owner, Standing)>, until: Until) {
         let (control, receiver) = mpsc::channel(CONTROLS);
         let reach = watched.reach.clone();
-        let pipeline = Pipeline::new(watched.settings.clone(), fastrand::u64(..)).after(self.floor);
+        let published = Published { owners, latest: self.floor, samples_go_on: until == Until::Told };
+        let pipeline = Pipeline::restored(watched.settings.clone(), fastrand::u64(..), published);
         let driving = pipeline::drive(pipeline, drive(watched, receiver, &self.way), until);
         let task = self.tasks.spawn(driving).id();
         self.members.push(Member { reach, control, task });
@@ -180,7 +217,7 @@ impl Running {
         }
         self.leave(left).await;
         for watched in new {
-            self.watch(watched, Until::Told);
+            self.watch(watched, Vec::new(), Until::Told);
         }
         self.share_controls();
     }
@@ -196,7 +233,7 @@ impl Running {
             match self.tasks.join_next_with_id().await {
                 Some(Ok((id, finding))) if ending.contains(&id) => {
                     ending.retain(|e| *e != id);
-                    self.floor = self.floor.max(finding.latest);
+                    self.floor = self.floor.max(self.way.orphans.adopt(&finding));
                 }
                 Some(Ok((_, finding))) => self.crash = Some(ended_by_itself(&finding)),
                 Some(Err(error)) => {
@@ -222,7 +259,12 @@ impl Running {
             // A pipeline that is gone has nothing to finish.
             let _ = member.control.send(Control::Finish(retract)).await;
         }
-        while self.tasks.join_next().await.is_some() {}
+        while let Some(ended) = self.tasks.join_next().await {
+            if let Ok(finding) = ended {
+                self.way.orphans.adopt(&finding);
+            }
+        }
+        self.way.orphans.stay_alone();
     }
 
     /// Waits until a pipeline ends by itself, which it must not.
@@ -239,14 +281,22 @@ impl Running {
 
     /// Hears of requests: what it has to do with retractions that were refused.
     pub(super) fn refusals(&self) -> impl Fn(&ExportReport) + Send + Sync + 'static {
-        let controls = self.controls.clone();
+        let (controls, queue, orphans) = (self.controls.clone(), self.way.queue.clone(), self.way.orphans.clone());
+        let clock = self.way.clock;
         move |report| {
-            let Outcome::Dropped { refused, .. } = &report.outcome else { return };
+            let (Outcome::Dropped { refused, .. } | Outcome::Delivered { refused, .. }) = &report.outcome else {
+                return;
+            };
             if refused.is_empty() {
                 return;
             }
             let refused: Arc<[(Arc<Resource>, Point)]> =
                 refused.iter().map(|r| (r.resource.clone(), r.point.clone())).collect();
+            queue.refused(&refused);
+            if let Some(due) = orphans.owe(&refused) {
+                // Retractions alone, for which there is always room.
+                let _ = queue.push(due, clock.now());
+            }
             for control in controls.lock().unwrap_or_else(PoisonError::into_inner).iter() {
                 let _ = control.try_send(Control::Refused(refused.clone()));
             }
@@ -262,7 +312,7 @@ fn drive(watched: Watched, control: mpsc::Receiver<Control>, way: &Way) -> Drive
     let endpoint = watched.settings.endpoint.clone();
     let bridge = || Bridge::new(way.telemetry.clone(), way.clock, endpoint.clone(), way.on_ended.clone());
     let (committing, mut observing, way) = (bridge(), bridge(), way.clone());
-    let key = watched.settings.convert.identity.engine_key.clone();
+    let mut key = watched.key().clone();
     let place = way.names.place(endpoint.clone());
     let engine = watched.engine.clone();
     let mut left_out = LeftOut::new(way.telemetry.clone(), way.left_out.clone());
@@ -279,9 +329,21 @@ fn drive(watched: Watched, control: mpsc::Receiver<Control>, way: &Way) -> Drive
             way.telemetry.gauges().set_series_live(way.live.change(before, shown));
             if !commit.batch.is_empty() {
                 let Commit { batch, changes, latest, .. } = commit;
+                if let Some(owed) = way.orphans.before(&batch) {
+                    let pushed = way.queue.push(owed, committing.now());
+                    bridge::pushed(&way.telemetry, &way.queue, &pushed);
+                }
+                let before = std::mem::replace(&mut key, pipeline.key().clone());
+                // Under another key everything is told anew, and nothing is left under the old one.
+                let moved = (before != key).then(|| changes.iter().map(|c| c.owner.clone()).collect::<Vec<_>>());
                 let decision = Decision { engine: key.clone(), batch, changes, latest };
                 let pushed = way.queue.push(decision, committing.now());
                 bridge::pushed(&way.telemetry, &way.queue, &pushed);
+                if let Some(owners) = moved {
+                    let changes = owners.into_iter().map(|owner| Changed { owner, standing: None }).collect();
+                    let nothing = Decision { engine: before, changes, latest, ..Decision::default() };
+                    let _ = way.queue.push(nothing, committing.now());
+                }
             }
         }),
         observe: Box::new(move |happening, pipeline, spent| {

@@ -7,6 +7,8 @@ mod engines;
 mod explain;
 mod names;
 mod once;
+mod orphans;
+mod outbox;
 mod run;
 mod settings;
 mod signals;
@@ -22,6 +24,7 @@ pub use signals::End;
 
 use crate::export;
 use crate::model::engine::EngineError;
+use crate::outbox::durable::InUse;
 
 /// Why a command failed. One line that names the thing, the cause and, where there is one, the mend.
 #[derive(Debug, thiserror::Error)]
@@ -62,6 +65,9 @@ pub enum AppError {
         /// Retractions.
         retractions: usize,
     },
+    /// Another process has the directory of the outbox.
+    #[error(transparent)]
+    InUse(#[from] InUse),
     /// The demo cannot be shown.
     #[error("demo: {0}")]
     Demo(String),

@@ -1,14 +1,16 @@
 //! `dockpulse once`: one probe, one push, an answer. For CI and cron.
 
 use std::io::Write;
+use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use tokio::sync::watch;
 
 use super::engines::{Running, Way, watched, worker};
 use super::names::Names;
 use super::signals::End;
-use super::{AppError, settings};
+use super::{AppError, outbox, settings};
 use crate::config::Settings;
 use crate::export::{ExportReport, Outcome};
 use crate::model::time::Clock;
@@ -32,17 +34,20 @@ struct Told {
 /// # Errors
 /// When an engine could not be probed or the collector did not take everything.
 pub async fn once(
-    settings: Settings,
+    mut settings: Settings,
     agent_host: String,
     clock: Clock,
     telemetry: Telemetry,
     retract: bool,
     out: &mut (impl Write + ?Sized),
 ) -> Result<(), AppError> {
+    // There is no later probe that could find the engine well again.
+    settings.retract.list_failure_grace = Duration::ZERO;
     let export = settings::export(&settings, &telemetry)?;
     let watched = watched(&settings, &agent_host, &telemetry)?;
-    let way = Way { names: Names::for_good(), ..Way::new(&settings, clock, telemetry, None) };
-    let mut running = Running::start(watched, &way, Until::Probed { retract });
+    let (way, believed) = Way::open(&settings, clock, telemetry)?;
+    let way = Way { names: Names::for_good(), ..way };
+    let mut running = Running::start(watched, believed, &way, Until::Probed { retract });
     let told = Arc::new(Mutex::new(Told::default()));
     let hear = {
         let told = told.clone();
@@ -74,20 +79,31 @@ pub async fn once(
         done = async { tokio::join!(probing, worker.run(ending)) } => done,
         () = async { twice.asked().await; twice.asked().await } => return Err(AppError::Aborted),
     };
-    let told = told.lock().unwrap_or_else(PoisonError::into_inner);
+    let kept = outbox::close(&way.queue, clock, clock.now().mono + settings.shutdown.timeout).await;
+    let told = std::mem::take(&mut *told.lock().unwrap_or_else(PoisonError::into_inner));
     let all_retracted = retract && unsent.points == 0 && !told.dropped;
     sum_up(&findings, &told, &settings, all_retracted, out)?;
+    let rest = if kept { settings.outbox.directory.as_deref() } else { None };
+    let outcome = taken(&told, unsent.points, rest, &settings.export.metrics_url.to_string());
     let failed: Vec<String> = findings.iter().filter_map(failure).collect();
-    match (&told.failure, unsent.points, failed.is_empty()) {
-        _ if crash.is_some() => Err(AppError::Crashed(crash.unwrap_or_default())),
-        _ if stopped => Err(AppError::Once("a signal ended it before the probe was over".to_owned())),
-        (_, _, false) => Err(AppError::Once(failed.join("; "))),
-        (failure, lost, _) if lost > 0 || told.dropped || told.rejected > 0 => {
-            let why = failure.clone().unwrap_or_else(|| format!("{} points were rejected", told.rejected));
-            Err(AppError::Once(format!("the collector {} did not take everything: {why}", settings.export.metrics_url)))
-        }
-        _ => Ok(()),
+    match crash {
+        Some(crash) => Err(AppError::Crashed(crash)),
+        None if stopped => Err(AppError::Once("a signal ended it before the probe was over".to_owned())),
+        None if !failed.is_empty() => Err(AppError::Once(failed.join("; "))),
+        None => outcome,
     }
+}
+
+/// Whether the collector took everything; what it did not take waits in `rest`, if there is such a directory.
+fn taken(told: &Told, lost: usize, rest: Option<&Path>, collector: &str) -> Result<(), AppError> {
+    if lost == 0 && !told.dropped && told.rejected == 0 {
+        return Ok(());
+    }
+    let why = told.failure.clone().unwrap_or_else(|| format!("{} points were rejected", told.rejected));
+    let rest = rest.filter(|_| lost > 0).map_or_else(String::new, |path| {
+        format!("; {} wait in {} for the next run", counted(lost, "point"), outbox::shown(path).escape_debug())
+    });
+    Err(AppError::Once(format!("the collector {collector} did not take everything: {why}{rest}")))
 }
 
 fn failure(finding: &Finding) -> Option<String> {
@@ -98,7 +114,7 @@ fn failure(finding: &Finding) -> Option<String> {
 fn heard(told: &Mutex<Told>, report: &ExportReport) {
     let mut told = told.lock().unwrap_or_else(PoisonError::into_inner);
     match &report.outcome {
-        Outcome::Delivered { rejected, message } => {
+        Outcome::Delivered { rejected, message, .. } => {
             told.requests += 1;
             told.points += report.points;
             told.rejected += rejected;

@@ -9,7 +9,7 @@ use tokio::time::{Interval, MissedTickBehavior};
 use super::engines::{Running, Way, watched, worker};
 use super::settings::OwnWay;
 use super::signals::{End, hangup};
-use super::{AppError, settings, unsupported};
+use super::{AppError, outbox, settings, unsupported};
 use crate::config::{Errors, Loaded, Settings};
 use crate::export::{Connector, Unsent};
 use crate::model::Text;
@@ -17,6 +17,9 @@ use crate::model::time::{Clock, Monotonic};
 use crate::pipeline::Until;
 use crate::telemetry::log::Log;
 use crate::telemetry::{Event, Telemetry};
+
+/// So much of the time to end is kept for the outbox's directory at most.
+const LONGEST_CLOSE: Duration = Duration::from_millis(500);
 
 /// Reads the settings again, for SIGHUP.
 pub type Reload = Box<dyn FnMut() -> Result<Loaded, Errors> + Send>;
@@ -39,9 +42,9 @@ pub async fn run(
     let connector = Connector::new(&export);
     let own = OwnWay { export: &export, connector: &connector, clock };
     telemetry.send_to(&settings::own(&settings, &own, &agent_host, log.clone()), connector.clone())?;
-    let way = Way::new(&settings, clock, telemetry.clone(), None);
+    let (way, believed) = Way::open(&settings, clock, telemetry.clone())?;
     telemetry.record(&started(&settings));
-    let running = Running::start(watched, &way, Until::Told);
+    let running = Running::start(watched, believed, &way, Until::Told);
     let worker = worker(&export, &way, running.refusals())?;
     let (deadline_to, ending) = watch::channel(None);
     let mut delivering = Box::pin(worker.run(ending));
@@ -53,20 +56,29 @@ pub async fn run(
     let timeout = agent.settings.shutdown.timeout;
     let deadline = clock.now().mono + timeout;
     let Agent { settings, telemetry, running, .. } = agent;
+    let queue = way.queue.clone();
     let ended = async {
         running.finish(settings.retract.on_shutdown).await;
-        let _ = deadline_to.send(Some(deadline));
-        delivering.await
+        let to_close = if queue.is_durable() { (timeout / 10).min(LONGEST_CLOSE) } else { Duration::ZERO };
+        let _ = deadline_to.send(Some(deadline - to_close));
+        // The last decisions are durable before long, whether they can be delivered or not.
+        let (unsent, ()) = tokio::join!(delivering, within(clock, deadline, queue.written()));
+        (unsent, outbox::close(&queue, clock, deadline).await)
     };
-    let unsent = tokio::select! {
-        unsent = ended => unsent,
+    let (unsent, kept) = tokio::select! {
+        ended = ended => ended,
         () = end.asked() => {
             telemetry.record(&Event::SecondSignal);
             return Err(AppError::Aborted);
         }
     };
-    let delivered = farewell(&telemetry, clock, deadline, timeout, unsent).await;
+    let directory = settings.outbox.directory.as_deref().filter(|_| kept).map(outbox::shown);
+    let delivered = farewell(&telemetry, clock, deadline, timeout, unsent, directory).await;
     crash.map_or(delivered, |what| Err(AppError::Crashed(what)))
+}
+
+async fn within(clock: Clock, deadline: Monotonic, what: impl Future<Output = ()>) {
+    let _ = tokio::time::timeout(deadline.since(clock.now().mono), what).await;
 }
 
 async fn farewell(
@@ -75,11 +87,19 @@ async fn farewell(
     deadline: Monotonic,
     within: Duration,
     unsent: Unsent,
+    kept_in: Option<Text>,
 ) -> Result<(), AppError> {
-    telemetry.record(&Event::Stopped { unsent: unsent.points as u64 });
+    let (points, retractions) = (unsent.points as u64, unsent.retractions as u64);
+    let kept = kept_in.filter(|_| points > 0);
+    let waits = kept.is_some();
+    telemetry.record(&match kept {
+        Some(path) => Event::StoppedWithRest { path, points, retractions },
+        None => Event::Stopped { unsent: points },
+    });
     telemetry.shutdown(deadline.since(clock.now().mono).min(within / 4)).await;
     match unsent.points {
         0 => Ok(()),
+        _ if waits => Ok(()),
         points => Err(AppError::Undelivered { within, points, retractions: unsent.retractions }),
     }
 }

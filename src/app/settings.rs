@@ -69,21 +69,12 @@ pub fn unsupported(settings: &Settings) -> Vec<String> {
 /// What the settings ask for that this version goes without, each with its key.
 pub fn goes_without(loaded: &Loaded) -> Vec<String> {
     let (settings, origins) = (&loaded.settings, &loaded.origins);
-    let mut out = Vec::new();
-    if let Some(directory) = &settings.outbox.directory {
-        let directory = directory.to_string_lossy();
-        let directory = directory.escape_debug();
-        out.push(format!(
-            "outbox.directory ({directory}): this version keeps the outbox in memory, nothing outlives a crash"
-        ));
-    }
     let off = [
         ("status.listen", "status page", settings.status.listen == WebListen::Off),
         ("control.listen", "control API", settings.control.listen == ControlListen::Off),
     ];
     let missing = off.into_iter().filter(|(key, _, off)| !off && !origins.is_default(key));
-    out.extend(missing.map(|(key, what, _)| format!("{key}: this version has no {what}")));
-    out
+    missing.map(|(key, what, _)| format!("{key}: this version has no {what}")).collect()
 }
 
 /// Where an engine is. `tell` hears of its certificates.

@@ -229,7 +229,7 @@ pub struct SettingsFlags {
     /// Whose names the metrics have
     #[arg(long, value_parser = PossibleValuesParser::new(Profile::WORDS))]
     pub profile: Option<String>,
-    /// A directory for what has to outlive a crash
+    /// A directory for what has to outlive a crash: what waits for the collector, and what is to be retracted
     #[arg(long, value_name = "DIRECTORY")]
     pub state_dir: Option<String>,
     /// The least important lines of the log that are written

@@ -32,6 +32,11 @@ impl ByteSize {
         Self(n << 20)
     }
 
+    /// As a number of bytes.
+    pub fn as_u64(self) -> u64 {
+        self.0
+    }
+
     /// As a number of bytes in memory; saturates where the machine's words are smaller.
     pub fn as_usize(self) -> usize {
         usize::try_from(self.0).unwrap_or(usize::MAX)

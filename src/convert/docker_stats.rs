@@ -4,7 +4,7 @@
 
 use super::engine::containers;
 use super::rates;
-use super::table::{ContainerRow, EngineRow, Input, Out, optional, row};
+use super::table::{ContainerRow, EngineRow, Input, Out, of_two, optional, row};
 use crate::model::container::{Health, MoreDetails};
 use crate::model::observation::CounterGroup;
 use crate::model::sample::{BlkioKind, Count, Network};
@@ -60,7 +60,7 @@ pub(super) static USAGE: &[ContainerRow] = &[
     optional("container.cpu.usage.system", Counter, "ns", |s, out| out.one(s.sample().cpu.host)),
     row("container.cpu.usage.total", Counter, "ns", |s, out| cpu(s, out, s.sample().cpu.total)),
     row("container.cpu.usage.usermode", Counter, "ns", |s, out| cpu(s, out, s.sample().cpu.user)),
-    row("container.cpu.utilization", Gauge, "1", |s, out| {
+    of_two("container.cpu.utilization", Gauge, "1", |s, out| {
         out.one(s.usage.and_then(rates::cpu_usage).map(|cpus| cpus * 100.0));
     }),
     optional("container.memory.active_anon", UpDownSum, "By", memory_stat),

@@ -24,6 +24,7 @@ use crate::model::Text;
 use crate::model::batch::SeriesPoint;
 use crate::model::engine::Wanted;
 use crate::model::observation::{EngineStatus, Facts, Usage};
+use crate::model::published::{Facet, Owner};
 use crate::model::sample::Filesystem;
 use crate::model::series::{AttributeInterner, Metric, Resource};
 use crate::model::time::UnixNanos;
@@ -125,6 +126,28 @@ impl Converter {
     pub fn metrics(&self) -> [Vec<&'static Metric>; 2] {
         let of_run = self.usage.iter().chain(&self.filesystem);
         [self.state.iter().map(|row| &row.metric).collect(), of_run.map(|row| &row.metric).collect()]
+    }
+
+    /// Whether series of this metric may be among those that are made of this facet: of the engine's own or of a container's.
+    pub fn makes(&self, owner: &Owner, facet: Facet, metric: &'static Metric) -> bool {
+        let rows = match (owner, facet) {
+            (Owner::Engine, Facet::State) => return self.engine.iter().any(|row| row.metric.is(metric)),
+            (Owner::Engine, _) => return false,
+            (Owner::Container(_), Facet::State) => &self.state,
+            (Owner::Container(_), Facet::Usage) => &self.usage,
+            (Owner::Container(_), Facet::Filesystem) => &self.filesystem,
+        };
+        rows.iter().any(|row| row.metric.is(metric))
+    }
+
+    /// The metrics of usage that a first sample does not tell.
+    pub fn from_two(&self) -> Vec<&'static Metric> {
+        self.usage.iter().filter(|row| row.takes_two).map(|row| &row.metric).collect()
+    }
+
+    /// Whether this metric counts kills for memory.
+    pub fn counts_kills(metric: &Metric) -> bool {
+        metric.name == semconv::KILLS
     }
 
     /// What the list and inspect tell: the series that stay after a stop.

@@ -2,12 +2,15 @@
 //! they have the metric, else `system.*` / `k8s.container.*` under `container.`, else docker_stats's.
 
 use super::rates;
-use super::table::{ContainerRow, Input, Out, optional, row};
+use super::table::{ContainerRow, Input, Out, of_two, optional, row};
 use crate::model::Text;
 use crate::model::container::State;
 use crate::model::observation::CounterGroup;
 use crate::model::sample::{BlockDevice, Count, Network};
 use crate::model::series::Kind::{Counter, Gauge, UpDownSum};
+
+/// Kills for memory, which are counted by events: what was counted does not outlive the agent.
+pub(super) const KILLS: &str = "container.memory.oom_kill.count";
 
 /// What the list and inspect tell; these series stay after a stop.
 pub(super) static STATE: &[ContainerRow] = &[
@@ -27,17 +30,24 @@ pub(super) static STATE: &[ContainerRow] = &[
         out.since(s.facts.restarts_start).one(restarts);
     }),
     // Shown from the first kill on: before it the engine does not tell that it has seen every one.
-    row("container.memory.oom_kill.count", Counter, "{event}", |s, out| {
-        let known = s.facts.details.as_ref().is_some_and(|d| d.oom_killed);
-        let kills = s.facts.oom_kills.max(Count::from(known));
-        out.one((kills > 0).then_some(kills));
+    row(KILLS, Counter, "{event}", |s, out| {
+        let (facts, counted) = (s.facts, s.facts.oom_kills);
+        let known = facts.details.as_ref().is_some_and(|d| d.oom_killed);
+        let kills = counted.max(Count::from(known));
+        match facts.kills_since {
+            // What inspect knows of may have been counted before; of a run that is over it is the last word.
+            Some(since) if counted > 0 || !known || facts.listed.state.is_running() => {
+                out.since(since).one(Some(counted))
+            }
+            _ => out.one((kills > 0).then_some(kills)),
+        }
     }),
 ];
 
 /// What a sample tells; these series end with the run.
 pub(super) static USAGE: &[ContainerRow] = &[
     row("container.cpu.time", Counter, "s", cpu_time),
-    row("container.cpu.usage", Gauge, "{cpu}", |s, out| out.one(s.usage.and_then(rates::cpu_usage))),
+    of_two("container.cpu.usage", Gauge, "{cpu}", |s, out| out.one(s.usage.and_then(rates::cpu_usage))),
     row("container.cpu.limit", Gauge, "{cpu}", |s, out| {
         out.one(s.facts.details.as_ref().and_then(|d| d.cpu_limit));
     }),

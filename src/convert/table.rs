@@ -13,6 +13,8 @@ pub(super) struct Row<F> {
     pub(super) metric: Metric,
     /// Whether it is published unless the settings say otherwise.
     pub(super) by_default: bool,
+    /// Whether it takes two samples, so that a first one does not have it.
+    pub(super) takes_two: bool,
     /// What its series are.
     pub(super) emit: F,
 }
@@ -30,12 +32,17 @@ impl<F> std::fmt::Debug for Row<F> {
 
 /// A row of a table.
 pub(super) const fn row<F: Copy>(name: &'static str, kind: Kind, unit: &'static str, emit: F) -> Row<F> {
-    Row { metric: Metric { name, unit, kind }, by_default: true, emit }
+    Row { metric: Metric { name, unit, kind }, by_default: true, takes_two: false, emit }
+}
+
+/// A row of which a first sample does not tell.
+pub(super) const fn of_two<F: Copy>(name: &'static str, kind: Kind, unit: &'static str, emit: F) -> Row<F> {
+    Row { metric: Metric { name, unit, kind }, by_default: true, takes_two: true, emit }
 }
 
 /// A row that is published only if the settings say so.
 pub(super) const fn optional<F: Copy>(name: &'static str, kind: Kind, unit: &'static str, emit: F) -> Row<F> {
-    Row { metric: Metric { name, unit, kind }, by_default: false, emit }
+    Row { metric: Metric { name, unit, kind }, by_default: false, takes_two: false, emit }
 }
 
 /// What the rows read.

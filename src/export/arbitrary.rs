@@ -50,9 +50,10 @@ fn resource() -> impl Strategy<Value = Resource> {
     let value =
         prop_oneof![3 => text().prop_map(AttributeValue::Text), 1 => vec(text(), 0..3).prop_map(AttributeValue::List)];
     let key = prop_oneof![select(&KEYS).prop_map(Text::from), "[a-z.]{1,6}".prop_map(Text::from)];
-    (vec((key, value), 0..5), vec(select(&KEYS), 0..3)).prop_map(|(attributes, on_points)| {
+    let version = select(&["", "0.0.9", env!("CARGO_PKG_VERSION")]);
+    (vec((key, value), 0..5), vec(select(&KEYS), 0..3), version).prop_map(|(attributes, on_points, version)| {
         let on_points: Vec<String> = on_points.into_iter().map(str::to_owned).collect();
-        Resource::new(attributes, &on_points)
+        Resource::new(attributes, &on_points).made_by(version)
     })
 }
 

@@ -1,7 +1,8 @@
 //! What an answer of the collector means for the data: delivered, to be sent again, or lost.
 //!
 //! The rules are those of the OTLP specification (“Failures”, “OTLP/HTTP Response”); everything that it does not allow
-//! to be sent again is dropped and said.
+//! to be sent again is dropped and said. One exception, which [`super::delivery`] explains: a request that was refused for
+//! its credentials is sent again if these are in files, because others may follow.
 
 use std::fmt::Write as _;
 use std::time::Duration;
@@ -35,6 +36,8 @@ pub enum Verdict {
     },
     /// The request is over the collector's limit; smaller ones may not be.
     TooLarge(Failure),
+    /// The request was refused for who sent it; with other credentials the same bytes may be taken.
+    Reauthenticate(Failure),
     /// They are lost.
     Drop(Failure),
 }
@@ -77,6 +80,14 @@ pub enum Failure {
         /// The last failure.
         last: Box<Failure>,
     },
+    /// Its credentials were refused for longer than others are waited for.
+    #[error("the credentials have been refused for {after:?}; at last {last}")]
+    Unauthorized {
+        /// How long they had been refused.
+        after: Duration,
+        /// The last refusal.
+        last: Box<Failure>,
+    },
     /// A single point does not fit into a request.
     #[error("a point of {metric} alone takes more than {limit} bytes; raise export.max_request_bytes")]
     PointTooLarge {
@@ -97,6 +108,7 @@ impl Failure {
             Self::Connection { .. } => "connection",
             Self::Timeout(_) => "timeout",
             Self::GivenUp { .. } => "given_up",
+            Self::Unauthorized { last, .. } => last.label(),
             Self::PointTooLarge { .. } => "point_too_large",
         }
     }
@@ -105,7 +117,7 @@ impl Failure {
 /// The verdict on a gRPC status other than OK. `retry_info` is the wait of a `google.rpc.RetryInfo`, if one came along.
 pub fn grpc(code: Code, message: &str, retry_info: Option<Duration>) -> Verdict {
     let cause = Failure::Grpc { code, message: shown(message) };
-    if says_too_large(message) && matches!(code, Code::ResourceExhausted | Code::OutOfRange | Code::Unknown) {
+    if is_about_size(code) && says_too_large(message) {
         return Verdict::TooLarge(cause);
     }
     let after = retry_info.map(|wait| wait.min(LONGEST_ASKED));
@@ -117,6 +129,7 @@ pub fn grpc(code: Code, message: &str, retry_info: Option<Duration>) -> Verdict 
         | Code::Unavailable
         | Code::DataLoss => Verdict::Retry { after, cause },
         Code::ResourceExhausted if after.is_some() => Verdict::Retry { after, cause },
+        Code::Unauthenticated | Code::PermissionDenied => Verdict::Reauthenticate(cause),
         // OK is no failure and does not come here; it says nothing that would allow to send again.
         Code::Ok
         | Code::ResourceExhausted
@@ -124,11 +137,9 @@ pub fn grpc(code: Code, message: &str, retry_info: Option<Duration>) -> Verdict 
         | Code::InvalidArgument
         | Code::NotFound
         | Code::AlreadyExists
-        | Code::PermissionDenied
         | Code::FailedPrecondition
         | Code::Unimplemented
-        | Code::Internal
-        | Code::Unauthenticated => Verdict::Drop(cause),
+        | Code::Internal => Verdict::Drop(cause),
     }
 }
 
@@ -138,6 +149,9 @@ pub fn http(status: StatusCode, message: &str, retry_after: Option<Duration>) ->
     match status.as_u16() {
         429 | 502 | 503 | 504 => Verdict::Retry { after: retry_after.map(|wait| wait.min(LONGEST_ASKED)), cause },
         413 => Verdict::TooLarge(cause),
+        // The Collector's receiver has 400 for a body over its `max_request_body_size`.
+        400 if says_too_large(message) => Verdict::TooLarge(cause),
+        401 | 403 => Verdict::Reauthenticate(cause),
         _ => Verdict::Drop(cause),
     }
 }
@@ -158,12 +172,27 @@ pub fn retry_after(header: &str, now: UnixNanos) -> Option<Duration> {
     Some(at.saturating_sub(Duration::from_nanos(now.0)).min(LONGEST_ASKED))
 }
 
-/// Whether these are the words with which a gRPC server (Go, C++ and Python, Rust, Java) or a proxy before it refuses
-/// the size of a message. There is no code for it: they use RESOURCE_EXHAUSTED, OUT_OF_RANGE or UNKNOWN.
+/// The codes with which servers refuse a message for its size; there is none for it alone.
+fn is_about_size(code: Code) -> bool {
+    matches!(code, Code::ResourceExhausted | Code::OutOfRange | Code::InvalidArgument | Code::Unknown)
+}
+
+/// Whether these are the words with which a server or a proxy before it refuses the size of a message: gRPC in Go, C++
+/// and Python; in Rust, as it came and decompressed; in Java; in .NET; in JavaScript, decompressed; tonic's own for an
+/// HTTP status of a proxy; Go's net/http.
 fn says_too_large(message: &str) -> bool {
-    ["larger than max", "length too large", "exceeds maximum size", "HTTP status code 413"]
-        .iter()
-        .any(|words| message.contains(words))
+    [
+        "larger than max",
+        "length too large",
+        "exceeded while decompressing",
+        "exceeds maximum size",
+        "exceeds the maximum configured message size",
+        "decompresses to a size larger than",
+        "HTTP status code 413",
+        "request body too large",
+    ]
+    .iter()
+    .any(|words| message.contains(words))
 }
 
 /// Makes a text from outside safe to show: cut, and with control characters and text direction marks escaped.

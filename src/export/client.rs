@@ -3,8 +3,7 @@
 use std::error::Error;
 
 use bytes::Bytes;
-use http::{HeaderMap, StatusCode, Uri};
-use tonic::Code;
+use http::{HeaderMap, Uri};
 
 use super::classify::{Failure, Verdict, shown};
 use super::connect::{Connector, Known};
@@ -30,8 +29,13 @@ pub trait Transport: Send {
     fn endpoint(&self) -> Text;
 
     /// The collector does not let us in: reads the credentials again. Whether they are others than those that the last
-    /// request had, so that it makes sense to send it once more.
+    /// request had, so that it makes sense to send it once more at once.
     fn refresh(&mut self) -> bool {
+        false
+    }
+
+    /// Whether credentials are in files, so that others may follow.
+    fn is_renewable(&self) -> bool {
         false
     }
 }
@@ -83,7 +87,7 @@ impl Transport for Client {
             Inner::Grpc(client) => client.send(request, &self.sent).await,
             Inner::Http(client) => client.send(request, &self.sent).await,
         };
-        self.refused = is_refusal(&verdict);
+        self.refused = matches!(verdict, Verdict::Reauthenticate(_));
         if is_answer(&verdict) {
             self.connector.answered();
         }
@@ -97,24 +101,20 @@ impl Transport for Client {
     fn refresh(&mut self) -> bool {
         self.headers.read_again(self.clock.now().mono) != self.sent
     }
+
+    fn is_renewable(&self) -> bool {
+        self.headers.follows()
+    }
 }
 
 /// Why the collector said no, if it did.
 fn cause(verdict: &Verdict) -> Option<&Failure> {
     match verdict {
         Verdict::Acked { .. } => None,
-        Verdict::Retry { cause, .. } | Verdict::TooLarge(cause) | Verdict::Drop(cause) => Some(cause),
-    }
-}
-
-/// Whether it is about who we are.
-fn is_refusal(verdict: &Verdict) -> bool {
-    match cause(verdict) {
-        Some(Failure::Grpc { code, .. }) => matches!(code, Code::Unauthenticated | Code::PermissionDenied),
-        Some(Failure::Http { status, .. }) => {
-            matches!(*status, StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN)
-        }
-        _ => false,
+        Verdict::Retry { cause, .. }
+        | Verdict::TooLarge(cause)
+        | Verdict::Drop(cause)
+        | Verdict::Reauthenticate(cause) => Some(cause),
     }
 }
 

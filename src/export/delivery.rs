@@ -18,6 +18,28 @@ pub const SMALLEST_SPLIT: usize = 64 << 10;
 /// The pauses while the agent ends: short, whatever the collector asks for.
 const HURRIED: Backoff = Backoff { initial: Duration::from_millis(100), max: Duration::from_millis(500) };
 
+/// A request that is refused for its credentials, which are in files, is sent again for so long; then it is taken to
+/// be its own fault.
+///
+/// OTLP does not list 401, 403, UNAUTHENTICATED and PERMISSION_DENIED among what may be sent again, and with credentials
+/// that cannot change it would be no use: such a request is dropped. Tokens and certificates in files are rotated by
+/// somebody else, though (a kubelet, an agent of a vault), and these are late at times by minutes. What is dropped
+/// meanwhile is lost for good, while to keep it costs nothing but room in the outbox, and one request a pause. Other
+/// credentials are used at once; the bound is for a collector that refuses one request for what is in it, with a
+/// status that says otherwise: the next request has its own time, so such a one holds up the others once.
+pub const PATIENCE: Duration = Duration::from_secs(600);
+
+/// The credentials after a request was refused for them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Credentials {
+    /// Read again, they are others.
+    Changed,
+    /// They are as they were, in files: others may follow.
+    Unchanged,
+    /// They are part of the settings.
+    Fixed,
+}
+
 /// What to do next.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Action {
@@ -40,13 +62,27 @@ pub struct Delivery {
     attempt: u32,
     failing_since: Option<Monotonic>,
     wait_until: Option<Monotonic>,
+    /// Since when it is refused for its credentials.
+    refused_since: Option<Monotonic>,
+    /// The last try went out at once, because of other credentials.
+    renewed: bool,
     hurried: bool,
 }
 
 impl Delivery {
     /// The delivery of a batch from some place on, in requests of at most `limit` bytes.
     pub fn new(retry: Retry, limit: usize, from: Position) -> Self {
-        Self { retry, limit, at: from, attempt: 0, failing_since: None, wait_until: None, hurried: false }
+        Self {
+            retry,
+            limit,
+            at: from,
+            attempt: 0,
+            failing_since: None,
+            wait_until: None,
+            refused_since: None,
+            renewed: false,
+            hurried: false,
+        }
     }
 
     /// Where it stands: what is before is dealt with.
@@ -83,21 +119,25 @@ impl Delivery {
         }
     }
 
-    /// Takes the verdict on the part that [`Delivery::next`] gave last. `bytes` is the size it had; `random` is 0 to 1.
-    /// The outcome is about the returned part, which is the given one, or all that is left if it is given up.
+    /// Takes the verdict on the part that [`Delivery::next`] gave last. `bytes` is the size it had; `random` is 0 to 1;
+    /// `credentials` count if it was refused for these. The outcome is about the returned part, which is the given one,
+    /// or all that is left if it is given up.
     pub fn answered(
         &mut self,
         batch: &Batch,
         (part, bytes): (Part, usize),
-        verdict: Verdict,
+        (verdict, credentials): (Verdict, Credentials),
         now: Monotonic,
         random: f64,
     ) -> (Part, Outcome) {
         match verdict {
             Verdict::Acked { rejected, message } => {
                 self.go_on(part.to);
-                (part, Outcome::Delivered { rejected, message })
+                let rejected = rejected.min(part.points(batch) as u64);
+                let refused = if rejected > 0 { refused(batch, part) } else { Vec::new() };
+                (part, Outcome::Delivered { rejected, message, refused })
             }
+            Verdict::Reauthenticate(cause) => self.unauthorized(batch, part, cause, credentials, (now, random)),
             Verdict::Drop(cause) => self.lose(batch, part, cause),
             Verdict::TooLarge(cause) if bytes / 2 < SMALLEST_SPLIT => self.lose(batch, part, cause),
             Verdict::TooLarge(cause) => {
@@ -105,7 +145,34 @@ impl Delivery {
                 self.go_on(part.from);
                 (part, Outcome::Splitting { cause, limit: self.limit })
             }
-            Verdict::Retry { after, cause } => self.failed(batch, part, after, cause, now, random),
+            Verdict::Retry { after, cause } => {
+                self.refused_since = None;
+                self.failed(batch, part, after, cause, (now, random))
+            }
+        }
+    }
+
+    /// It was refused for its credentials: see [`PATIENCE`].
+    fn unauthorized(
+        &mut self,
+        batch: &Batch,
+        part: Part,
+        cause: Failure,
+        credentials: Credentials,
+        (now, random): (Monotonic, f64),
+    ) -> (Part, Outcome) {
+        let after = now.since(*self.refused_since.get_or_insert(now));
+        match credentials {
+            Credentials::Fixed => self.lose(batch, part, cause),
+            // At once, but not twice in a row: files that change all the time are no reason to hammer a collector.
+            Credentials::Changed if !self.renewed => {
+                self.renewed = true;
+                self.attempt = self.attempt.saturating_add(1);
+                self.wait_until = None;
+                (part, Outcome::Retrying { cause, attempt: self.attempt, pause: Duration::ZERO })
+            }
+            _ if after >= PATIENCE => self.lose(batch, part, Failure::Unauthorized { after, last: Box::new(cause) }),
+            _ => self.failed(batch, part, None, cause, (now, random)),
         }
     }
 
@@ -115,9 +182,9 @@ impl Delivery {
         part: Part,
         after: Option<Duration>,
         cause: Failure,
-        now: Monotonic,
-        random: f64,
+        (now, random): (Monotonic, f64),
     ) -> (Part, Outcome) {
+        self.renewed = false;
         self.attempt = self.attempt.saturating_add(1);
         let failing = now.since(*self.failing_since.get_or_insert(now));
         if !self.retry.give_up_after.is_zero() && failing >= self.retry.give_up_after {
@@ -143,6 +210,8 @@ impl Delivery {
         self.attempt = 0;
         self.failing_since = None;
         self.wait_until = None;
+        self.refused_since = None;
+        self.renewed = false;
     }
 }
 

@@ -13,7 +13,6 @@ use crate::model::series::{AttributeValue, Attributes, Kind, Metric, Resource, R
 use crate::model::time::UnixNanos;
 
 const SCOPE_NAME: &str = "dockpulse";
-const SCOPE_VERSION: &str = env!("CARGO_PKG_VERSION");
 
 /// `AggregationTemporality.AGGREGATION_TEMPORALITY_CUMULATIVE`.
 const CUMULATIVE: u8 = 2;
@@ -103,7 +102,7 @@ impl<'a> Measure<'a> {
     }
 
     fn scope_metrics_len(&self) -> usize {
-        framed(scope_len()) + self.metrics_len()
+        framed(scope_len(self.resource)) + self.metrics_len()
     }
 
     fn resource_metrics_len(&self) -> usize {
@@ -118,9 +117,9 @@ fn put_group(group: &Group, points: &[Point], out: &mut BytesMut) {
     put_len(message(1), measure.resource_metrics_len(), out);
     put_bytes(message(1), &measure.wire.resource, out);
     put_len(message(2), measure.scope_metrics_len(), out);
-    put_len(message(1), scope_len(), out);
+    put_len(message(1), scope_len(&group.resource), out);
     put_bytes(message(1), SCOPE_NAME.as_bytes(), out);
-    put_bytes(message(2), SCOPE_VERSION.as_bytes(), out);
+    put_bytes(message(2), group.resource.version().as_bytes(), out);
     for run in runs(points) {
         put_metric(run, &measure, out);
     }
@@ -283,8 +282,8 @@ fn put_list(key: &str, texts: &[crate::model::Text], out: &mut impl BufMut) {
 }
 
 /// `InstrumentationScope`: name = 1, version = 2.
-const fn scope_len() -> usize {
-    framed(SCOPE_NAME.len()) + framed(SCOPE_VERSION.len())
+fn scope_len(resource: &Resource) -> usize {
+    framed(SCOPE_NAME.len()) + framed(resource.version().len())
 }
 
 /// The key of a field with a length: a message, string or bytes.

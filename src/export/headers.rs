@@ -85,6 +85,11 @@ impl Headers {
         Ok(Self(Arc::new(Inner { followed, tell: Box::new(tell), state: Mutex::new(state) })))
     }
 
+    /// Whether any of them follows a file.
+    pub fn follows(&self) -> bool {
+        !self.0.followed.is_empty()
+    }
+
     /// The headers for a request at `now`, marked as sensitive. Looks at the files, if that was not done just before.
     pub fn at(&self, now: Monotonic) -> HeaderMap {
         let due = |looked: Monotonic| now.since(looked) >= LOOK_EVERY;

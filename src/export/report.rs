@@ -38,6 +38,9 @@ pub enum Outcome {
         rejected: u64,
         /// What it says about that. With `rejected` 0 it is a warning. Usually empty.
         message: String,
+        /// If it rejected some: all retractions of the request, because it does not say which. They are owed again, as
+        /// new points.
+        refused: Vec<Refused>,
     },
     /// The same bytes are sent again after a pause.
     Retrying {
@@ -64,7 +67,7 @@ pub enum Outcome {
     },
 }
 
-/// A retraction that the collector did not take and will not take.
+/// A retraction that the collector did not take and will not take, or may not have taken.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Refused {
     /// Whose series it is.
@@ -77,14 +80,17 @@ impl fmt::Display for ExportReport {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "collector {}: ", self.endpoint)?;
         match &self.outcome {
-            Outcome::Delivered { rejected: 0, message } if message.is_empty() => {
+            Outcome::Delivered { rejected: 0, message, .. } if message.is_empty() => {
                 write!(f, "{} delivered", points(self.points))
             }
-            Outcome::Delivered { rejected: 0, message } => {
+            Outcome::Delivered { rejected: 0, message, .. } => {
                 write!(f, "{} delivered, with a warning: {message}", points(self.points))
             }
-            Outcome::Delivered { rejected, message } => {
-                write!(f, "{rejected} of {} rejected: {message}", points(self.points))
+            Outcome::Delivered { rejected, message, refused } => {
+                write!(f, "{rejected} of {} rejected{}: {message}", points(self.points), owed(refused))
+            }
+            Outcome::Retrying { cause, pause, .. } if pause.is_zero() => {
+                write!(f, "{cause}; trying again with the credentials that are there now")
             }
             Outcome::Retrying { cause, attempt, pause } => {
                 write!(f, "{cause}; trying again in {:.1} s (failure {attempt} in a row)", pause.as_secs_f64())
@@ -93,11 +99,14 @@ impl fmt::Display for ExportReport {
                 write!(f, "{cause}; sending the same points in requests of at most {limit} bytes")
             }
             Outcome::Dropped { cause, refused } => {
-                let owed = if refused.is_empty() { "" } else { ", its retractions are sent anew" };
-                write!(f, "{} dropped{owed}: {cause}", points(self.points))
+                write!(f, "{} dropped{}: {cause}", points(self.points), owed(refused))
             }
         }
     }
+}
+
+fn owed(refused: &[Refused]) -> &'static str {
+    if refused.is_empty() { "" } else { ", its retractions are sent anew" }
 }
 
 fn points(count: usize) -> String {

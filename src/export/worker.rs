@@ -2,19 +2,23 @@
 //! sends and tells; what to do is decided there.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::BytesMut;
 use tokio::sync::watch;
 
 use super::classify::{Failure, Verdict};
 use super::client::{Client, Transport};
-use super::delivery::{Action, Delivery};
+use super::delivery::{Action, Credentials, Delivery};
 use super::encode::encode_part;
 use super::part::{Part, Position};
 use super::report::{ExportReport, Outcome};
 use super::settings::{Retry, Settings, SettingsError};
 use crate::model::batch::{Batch, BatchSource, Left};
 use crate::model::time::{Clock, Monotonic, Now};
+
+/// How often a worker that is to end looks whether anything is left.
+const GLANCE: Duration = Duration::from_millis(10);
 
 /// Is told of every request, when its outcome is known. Must not wait.
 pub type Observer = Arc<dyn Fn(&ExportReport) + Send + Sync>;
@@ -102,14 +106,26 @@ impl<S: BatchSource, T: Transport> Worker<S, T> {
 
     /// The oldest batch; `None` if the worker is to end and there is none, or no time.
     async fn next(&mut self, end: &mut End) -> Option<Arc<Batch>> {
-        if end.is_over() {
-            return None;
+        while !end.is_over() {
+            if !end.is_asked() {
+                tokio::select! {
+                    biased;
+                    batch = self.source.next() => return Some(batch),
+                    () = end.asked() => continue,
+                }
+            }
+            if self.source.left().batches == 0 {
+                return None;
+            }
+            // The last ones may still be on their way to the disk: they are given out when they are there.
+            tokio::select! {
+                biased;
+                batch = self.source.next() => return Some(batch),
+                () = end.over() => {}
+                () = tokio::time::sleep(GLANCE) => {}
+            }
         }
-        tokio::select! {
-            biased;
-            batch = self.source.next() => Some(batch),
-            () = end.asked() => None,
-        }
+        None
     }
 
     async fn deliver(&mut self, batch: &Batch, end: &mut End) -> Ended {
@@ -145,10 +161,24 @@ impl<S: BatchSource, T: Transport> Worker<S, T> {
             verdict = self.transport.send(request.freeze()) => verdict,
             () = end.over() => return None,
         };
-        let now = self.clock.now();
-        let (about, outcome) = delivery.answered(batch, (part, bytes), verdict, now.mono, fastrand::f64());
+        let credentials = match verdict {
+            Verdict::Reauthenticate(_) => self.refresh(),
+            _ => Credentials::Fixed,
+        };
+        let now = self.clock.now().mono;
+        let (about, outcome) = delivery.answered(batch, (part, bytes), (verdict, credentials), now, fastrand::f64());
         self.tell(batch, about, bytes, started, outcome);
         Some(())
+    }
+
+    fn refresh(&mut self) -> Credentials {
+        if self.transport.refresh() {
+            Credentials::Changed
+        } else if self.transport.is_renewable() {
+            Credentials::Unchanged
+        } else {
+            Credentials::Fixed
+        }
     }
 
     /// A point that fits into no request. If it is a retraction, it is not owed again: its values did not fit either.

@@ -9,6 +9,8 @@
 mod life;
 mod owed;
 #[cfg(test)]
+mod resumed;
+#[cfg(test)]
 mod tests;
 
 use std::sync::{Arc, Weak};
@@ -18,15 +20,16 @@ use hashbrown::HashMap;
 
 use crate::model::batch::{Batch, Group, Point, Reason, SeriesPoint};
 use crate::model::container::ContainerId;
-use crate::model::published::Change;
+use crate::model::published::{Change, Standing};
 pub use crate::model::published::{Facet, Owner};
-use crate::model::series::Resource;
+use crate::model::series::{Metric, Resource};
 use crate::model::time::UnixNanos;
 use life::Life;
 use owed::Owed;
+pub use owed::TRIES;
 
 /// The least distance of two points of one series: Prometheus counts in milliseconds.
-const STEP: Duration = Duration::from_millis(1);
+pub const STEP: Duration = Duration::from_millis(1);
 /// From so many retired identities on, those that nobody holds any more are forgotten.
 const FIRST_SWEEP: usize = 256;
 
@@ -48,7 +51,7 @@ pub struct Commit {
     pub batch: Batch,
     /// Which series ended in it.
     pub ended: Vec<Ended>,
-    /// Owners whose live series changed.
+    /// Owners whose live series changed, or the start times of these; each once.
     pub changes: Vec<Change>,
     /// No point of this ledger bears a later time stamp.
     pub latest: UnixNanos,
@@ -62,13 +65,33 @@ pub struct Ledger {
     floor: UnixNanos,
     open: Commit,
     open_points: usize,
+    /// The latest time stamp that was given.
+    latest: UnixNanos,
     live: usize,
+    /// Metrics that a first sample does not tell.
+    late: Vec<&'static Metric>,
+    /// Whether a life has changed since the last commit.
+    changed: bool,
+    /// Owners that were forgotten since then, and of which something may have been told.
+    forgotten: Vec<Owner>,
     owed: Owed,
     retired: Vec<Weak<Resource>>,
     sweep_at: usize,
 }
 
 impl Ledger {
+    /// Goes on where an agent before this one has ended: `owners` have these live series, and no point bears a later time
+    /// stamp than `latest`. Nothing is said of them until somebody publishes or ends them.
+    ///
+    /// Series of `late` metrics are not ended by the first publishing of their owner's usage, but by the second: they need
+    /// two samples, so the first of this agent cannot have them.
+    pub fn restore(owners: Vec<(Owner, Standing)>, latest: UnixNanos, late: Vec<&'static Metric>) -> Self {
+        let lives = owners.into_iter().filter(|(_, standing)| standing.live() > 0);
+        let lives: HashMap<_, _> = lives.map(|(owner, standing)| (owner, Life::resume(standing, latest))).collect();
+        let live = lives.values().map(Life::live).sum();
+        Self { lives, live, late, floor: latest, latest, ..Self::default() }
+    }
+
     /// Says that `points` are the owner's series of this facet from now on: those not yet published begin, those
     /// published go on, those no longer among them end. Under another resource than before, everything of the owner
     /// ends first.
@@ -88,8 +111,9 @@ impl Ledger {
         let life = self.lives.entry(owner).or_insert_with(|| Life::new(resource.clone(), floor));
         life.adopt(resource);
         let before = life.live();
-        let (group, ended) = life.publish(facet, points, now);
+        let (group, ended) = life.publish(facet, points, &self.late, now);
         self.live = self.live + life.live() - before;
+        self.changed |= life.has_changed();
         self.write(group, ended, facet.ending());
     }
 
@@ -98,7 +122,24 @@ impl Ledger {
         let Some(life) = self.lives.get_mut(owner) else { return };
         let (group, ended) = life.end(facets, reason, now);
         self.live -= ended as usize;
+        self.changed |= ended > 0;
         self.write(group, ended, reason);
+    }
+
+    /// Ends the series that `which` names by owner, facet and metric.
+    pub fn end_series(
+        &mut self,
+        which: impl Fn(&Owner, Facet, &'static Metric) -> bool,
+        reason: Reason,
+        now: UnixNanos,
+    ) {
+        for owner in self.owners(|_| true) {
+            let Some(life) = self.lives.get_mut(&owner) else { continue };
+            let (group, ended) = life.end_series(|facet, metric| which(&owner, facet, metric), reason, now);
+            self.live -= ended as usize;
+            self.changed |= ended > 0;
+            self.write(group, ended, reason);
+        }
     }
 
     /// Ends what the owner uses, the disk included; its state series stay.
@@ -122,6 +163,9 @@ impl Ledger {
         if let Some(life) = self.lives.remove(owner) {
             self.floor = self.floor.max(life.last());
             self.retire(&life.resource());
+            if life.has_changed() {
+                self.forgotten.push(owner.clone());
+            }
         }
     }
 
@@ -136,11 +180,15 @@ impl Ledger {
     }
 
     fn end_where(&mut self, which: impl Fn(&Owner) -> bool, reason: Reason, now: UnixNanos) {
-        let mut owners: Vec<Owner> = self.lives.keys().filter(|o| which(o)).cloned().collect();
-        owners.sort_by(|a, b| order(a).cmp(&order(b)));
-        for owner in owners {
+        for owner in self.owners(which) {
             self.end_owner(&owner, reason, now);
         }
+    }
+
+    fn owners(&self, which: impl Fn(&Owner) -> bool) -> Vec<Owner> {
+        let mut owners: Vec<Owner> = self.lives.keys().filter(|o| which(o)).cloned().collect();
+        owners.sort_by(|a, b| order(a).cmp(&order(b)));
+        owners
     }
 
     /// Retractions that the collector refused for good are owed again, with the next commit and as new points, unless
@@ -155,6 +203,7 @@ impl Ledger {
 
     fn knows(&self, resource: &Arc<Resource>) -> bool {
         self.retired.iter().any(|r| std::ptr::eq(r.as_ptr(), Arc::as_ptr(resource)))
+            || self.retired.iter().any(|r| r.upgrade().is_some_and(|r| r == *resource))
             || self.lives.values().any(|life| life.is_of(resource))
     }
 
@@ -169,13 +218,14 @@ impl Ledger {
 
     fn pay(&mut self, now: UnixNanos) {
         let lives = &self.lives;
-        let owed = self.owed.take(|resource, point| lives.values().any(|life| life.has(resource, point)));
+        let owed =
+            self.owed.take(&self.open.batch, |resource, point| lives.values().any(|life| life.has(resource, point)));
         if owed.is_empty() {
             return;
         }
         // Above every time stamp that any of these series may have had.
         let time = now.max(self.latest().after(STEP));
-        self.floor = time;
+        (self.floor, self.latest) = (time, time);
         self.lives.values_mut().for_each(|life| life.raise(time));
         let groups = owed.into_iter().map(|(resource, points)| Group { resource, time, points });
         self.open.batch.groups.extend(groups);
@@ -187,6 +237,7 @@ impl Ledger {
         }
         if !group.points.is_empty() {
             self.open_points += group.points.len();
+            self.latest = self.latest.max(group.time);
             self.open.batch.groups.push(group);
         }
     }
@@ -205,7 +256,31 @@ impl Ledger {
     pub fn commit(&mut self, now: UnixNanos) -> Commit {
         self.pay(now);
         self.open_points = 0;
-        std::mem::take(&mut self.open)
+        let mut commit = std::mem::take(&mut self.open);
+        (commit.changes, commit.latest) = (self.changes(), self.latest());
+        commit
+    }
+
+    /// With the next commit everything that is live is told as changed: it is kept under another engine's name from then on.
+    pub fn tell_all(&mut self) {
+        self.changed = true;
+        self.lives.values_mut().for_each(Life::tell);
+    }
+
+    /// What has changed since this was asked last.
+    fn changes(&mut self) -> Vec<Change> {
+        let mut changes = Vec::new();
+        if std::mem::take(&mut self.changed) {
+            for (owner, life) in self.lives.iter_mut().filter(|(_, life)| life.has_changed()) {
+                life.told();
+                changes.push(Change { owner: owner.clone(), standing: life.standing() });
+            }
+        }
+        changes.extend(self.forgotten.drain(..).map(|owner| Change { owner, standing: None }));
+        // One that was forgotten and is back has what is live of it first.
+        changes.sort_by(|a, b| order(&a.owner).cmp(&order(&b.owner)));
+        changes.dedup_by(|a, b| a.owner == b.owner);
+        changes
     }
 
     /// How many series are live.
@@ -215,7 +290,7 @@ impl Ledger {
 
     /// No point bears a later time stamp.
     pub fn latest(&self) -> UnixNanos {
-        self.lives.values().map(Life::last).max().unwrap_or_default().max(self.floor)
+        self.latest.max(self.floor)
     }
 
     /// Time stamps of owners that are not known yet lie above `floor`.

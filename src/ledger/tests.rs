@@ -333,6 +333,18 @@ fn a_refused_end_is_not_owed_while_its_series_lives_again() {
 }
 
 #[test]
+fn a_refused_end_is_not_owed_beside_the_end_of_the_next_life() {
+    let (mut desk, web) = (Desk { millis: 5, ..Desk::default() }, named("web"));
+    let refused = refused(&mut desk, &web);
+    desk.publish("a", Usage, &web, &["cpu", "memory"]);
+    desk.told();
+    desk.ledger.end_usage(&owner("a"), Reason::Removed, desk.now());
+    desk.ledger.owe_again(&refused);
+    desk.ledger.owe_again(&refused);
+    assert_eq!(desk.told(), ["web at 8: cpu ends removed, memory ends removed"]);
+}
+
+#[test]
 fn an_end_refused_after_its_container_was_removed_is_owed_too() {
     let (mut desk, web) = (Desk::default(), named("web"));
     let refused = refused(&mut desk, &web);
@@ -353,6 +365,9 @@ fn an_end_that_is_always_refused_is_given_up() {
         })
         .collect();
     assert_eq!(told, [1, 1, 1, 1, 1, 0, 0, 0]);
+    (0..70).for_each(|_| assert!(desk.told().is_empty()));
+    desk.ledger.owe_again(&refused);
+    assert_eq!(desk.told().len(), 1, "long after, it is the end of another life");
 }
 
 #[test]

@@ -24,6 +24,9 @@ pub struct Facts {
     pub restarts_start: UnixNanos,
     /// Processes of this run killed for memory, as far as the engine told.
     pub oom_kills: Count,
+    /// Since when these are counted, if it is not the run's start: kills were published before a restart of the agent, and
+    /// nobody remembers how many.
+    pub kills_since: Option<UnixNanos>,
 }
 
 /// The numbers of one moment with what is needed to make rates and start times of them.

@@ -180,8 +180,13 @@ impl From<Text> for AttributeValue {
 pub struct Resource {
     attributes: Box<[(Text, AttributeValue)]>,
     on_points: Box<[(Text, Text)]>,
+    /// Which version of this program has made it; `None`: this one.
+    version: Option<Text>,
     wire: OnceLock<ResourceWire>,
 }
+
+/// The version of this program: that of the scope of what it publishes.
+const VERSION: &str = env!("CARGO_PKG_VERSION");
 
 /// The encoded forms of a resource, made once.
 #[derive(Debug)]
@@ -194,7 +199,7 @@ pub struct ResourceWire {
 
 impl PartialEq for Resource {
     fn eq(&self, other: &Self) -> bool {
-        self.attributes == other.attributes && self.on_points == other.on_points
+        self.attributes == other.attributes && self.on_points == other.on_points && self.version == other.version
     }
 }
 
@@ -232,7 +237,21 @@ impl Resource {
             })
             .collect();
         let attributes = attributes.into_iter().map(|(key, value, _)| (key, value)).collect();
-        Self { attributes, on_points, wire: OnceLock::new() }
+        Self { attributes, on_points, version: None, wire: OnceLock::new() }
+    }
+
+    /// The same, made by this version of the program. The scope of its series has that version, so it is part of what
+    /// identifies them: what an older version has published ends under the older version.
+    #[must_use]
+    pub fn made_by(mut self, version: &str) -> Self {
+        self.version = (version != VERSION).then(|| version.into());
+        self.wire = OnceLock::new();
+        self
+    }
+
+    /// Which version of the program has made it.
+    pub fn version(&self) -> &str {
+        self.version.as_deref().unwrap_or(VERSION)
     }
 
     /// The attributes, sorted by key.
@@ -282,6 +301,15 @@ mod tests {
         }
         assert!(interner.len() <= 2 * FIRST_SWEEP, "{}", interner.len());
         assert!(interner.intern(&[("interface", "kept")]).is_same(&kept));
+    }
+
+    #[test]
+    fn what_another_version_has_made_is_another_identity() {
+        let made_by = |version| Resource::new(vec![("a".into(), "1".into())], &[]).made_by(version);
+        let ours = Resource::new(vec![("a".into(), "1".into())], &[]);
+        assert_eq!(made_by(VERSION), ours);
+        assert_ne!(made_by("0.0.9"), ours);
+        assert_eq!((made_by("0.0.9").version(), ours.version()), ("0.0.9", VERSION));
     }
 
     #[test]

@@ -1,24 +1,24 @@
 //! The outbox in memory, with a bound in bytes.
 
 mod folded;
-mod unborn;
 
 use std::collections::VecDeque;
 use std::ops::{AddAssign, SubAssign};
 use std::sync::Arc;
 
-use super::{Outbox, Pushed, Stats};
-use crate::model::batch::{Batch, Left};
-use crate::model::time::Monotonic;
+use super::unborn::Unborn;
+use super::{Moment, Outbox, Pushed, Stats};
+use crate::model::batch::{Batch, Left, Point};
+use crate::model::series::Resource;
+use crate::model::time::Now;
 use folded::Folded;
-use unborn::Unborn;
 
 /// A FIFO of batches in memory, up to a number of bytes. It goes over it by no more than one batch and the retractions
 /// that are owed, which are at most as many as there were live series when values were first dropped. Before it drops
 /// anything it folds what waits, so that one probe of 10,000 containers fits into 8 MiB.
 ///
-/// Its batches, in order: the one that was given out, if any; what is left of those that lost their values, in one; the
-/// others.
+/// Its batches, in order: those that are held or were given out, if any; what is left of those that lost their values, in
+/// one; the others.
 #[derive(Debug)]
 pub struct MemoryOutbox {
     entries: VecDeque<Entry>,
@@ -26,6 +26,10 @@ pub struct MemoryOutbox {
     max_bytes: usize,
     /// Whether the first was given out: it may have been sent, in part or whole, and is never touched.
     given: bool,
+    /// How many, from the first on, are being written elsewhere: they are not touched either.
+    held: usize,
+    /// What `settled` was before they were held.
+    settled_before: usize,
     /// How many, from the first on, are in line with `unborn`.
     settled: usize,
     /// How many, from the first on, are folded or are among those that stay as they are: given out or stripped.
@@ -36,7 +40,7 @@ pub struct MemoryOutbox {
 #[derive(Debug)]
 struct Entry {
     content: Content,
-    pushed: Monotonic,
+    pushed: Now,
     size: Size,
 }
 
@@ -61,9 +65,45 @@ impl MemoryOutbox {
             total: Size::default(),
             max_bytes,
             given: false,
+            held: 0,
+            settled_before: 0,
             settled: 0,
             folded: 0,
             unborn: Unborn::default(),
+        }
+    }
+
+    /// Holds all that is in it as it is, because it is being written elsewhere. How many batches that are.
+    pub(super) fn hold(&mut self) -> usize {
+        self.settled_before = self.settled;
+        let mut index = self.settled;
+        while index < self.entries.len() && !self.unborn.is_empty() {
+            index += usize::from(self.settle(index));
+        }
+        self.held = self.entries.len();
+        self.settled = self.held;
+        self.held
+    }
+
+    /// One of those that are held, and when it was pushed.
+    pub(super) fn held(&self, index: usize) -> Option<(Arc<Batch>, Now)> {
+        let entry = self.entries.get(index).filter(|_| index < self.held)?;
+        let batch = match &entry.content {
+            Content::Plain(batch) => batch.clone(),
+            Content::Folded(folded) => Arc::new(folded.unfold()),
+        };
+        Some((batch, entry.pushed))
+    }
+
+    /// What is held is written elsewhere and leaves, or it is not and stays.
+    pub(super) fn release(&mut self, written: bool) {
+        let held = std::mem::take(&mut self.held);
+        if written {
+            (0..held).for_each(|_| _ = self.remove(0));
+            self.given = false;
+        } else if self.settled == held {
+            // Otherwise something behind has been stripped: what is before it stays in line with it as it is.
+            self.settled = self.settled_before.max(usize::from(self.given));
         }
     }
 
@@ -98,11 +138,11 @@ impl MemoryOutbox {
     }
 
     /// Puts the retractions of a stripped batch behind those of the ones before it.
-    fn put_stripped(&mut self, mut batch: Batch, pushed: Monotonic) {
+    fn put_stripped(&mut self, mut batch: Batch, pushed: Now) {
         if batch.is_empty() {
             return;
         }
-        let first_of_stripped = usize::from(self.given);
+        let first_of_stripped = self.held.max(usize::from(self.given));
         let older = if self.settled > first_of_stripped { self.remove(self.settled - 1) } else { None };
         let entry = match older {
             Some(older) => {
@@ -121,13 +161,24 @@ impl MemoryOutbox {
         if self.settled > 0 || self.unborn.is_empty() {
             return;
         }
-        if let Some(entry) = self.remove(0) {
-            let mut batch = entry.content.batch();
-            self.unborn.settle(&mut batch);
-            if !batch.is_empty() {
-                self.insert(0, Entry::new(batch, entry.pushed));
-            }
+        self.settle(0);
+    }
+
+    /// Brings one batch in line with what was dropped before it, when all before it are; whether anything is left of it.
+    fn settle(&mut self, index: usize) -> bool {
+        let Some(entry) = self.remove(index) else { return false };
+        let is_folded = matches!(entry.content, Content::Folded(_));
+        let mut batch = entry.content.batch();
+        self.unborn.settle(&mut batch);
+        if batch.is_empty() {
+            return false;
         }
+        let mut entry = Entry::new(batch, entry.pushed);
+        if is_folded {
+            entry.fold();
+        }
+        self.insert(index, entry);
+        true
     }
 
     fn insert(&mut self, index: usize, entry: Entry) {
@@ -146,7 +197,7 @@ impl MemoryOutbox {
 }
 
 impl Outbox for MemoryOutbox {
-    fn push(&mut self, mut batch: Batch, now: Monotonic) -> Pushed {
+    fn push(&mut self, mut batch: Batch, now: Now) -> Pushed {
         batch.groups.retain(|group| !group.points.is_empty());
         let mut pushed = Pushed::default();
         if !batch.is_empty() {
@@ -173,6 +224,7 @@ impl Outbox for MemoryOutbox {
         self.total -= first.size;
         let batch = first.plain();
         self.total += first.size;
+        self.unborn.given(&batch);
         Some(batch)
     }
 
@@ -182,18 +234,24 @@ impl Outbox for MemoryOutbox {
         }
     }
 
+    fn refused(&mut self, retractions: &[(Arc<Resource>, Point)]) {
+        for (resource, point) in retractions {
+            self.unborn.refused(resource, point);
+        }
+    }
+
     fn stats(&self) -> Stats {
         let Size { values, retractions, .. } = self.total;
         Stats {
             left: Left { batches: self.entries.len(), points: values + retractions, retractions },
             bytes: self.bytes(),
-            oldest: self.entries.front().map(|entry| entry.pushed),
+            oldest: self.entries.front().map(|entry| Moment::Here(entry.pushed)),
         }
     }
 }
 
 impl Entry {
-    fn new(batch: Batch, pushed: Monotonic) -> Self {
+    fn new(batch: Batch, pushed: Now) -> Self {
         let retractions = batch.retractions();
         let size = Size { bytes: 0, values: batch.points() - retractions, retractions };
         let mut entry = Self { content: Content::Plain(Arc::new(batch)), pushed, size };

@@ -1,6 +1,6 @@
 //! The shell around a pipeline: makes its calls, brings it the answers, hands on what it commits. Decides nothing.
 
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use futures_util::future::BoxFuture;
@@ -59,7 +59,7 @@ pub enum Until {
 }
 
 /// What a pipeline had when it ended.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 pub struct Finding {
     /// What the engine is called.
     pub engine: Text,
@@ -71,6 +71,8 @@ pub struct Finding {
     pub error: Option<String>,
     /// Nothing that it has sent bears a later time.
     pub latest: UnixNanos,
+    /// Under which identities it sent what may not be delivered yet.
+    pub identities: Vec<Weak<Resource>>,
 }
 
 /// How long the pure parts took since the last report of a probe.
@@ -258,7 +260,8 @@ impl Shell {
         for commit in [before, after] {
             (self.drive.commit)(commit, &self.pipeline);
         }
-        Finding { engine, containers, series, error, latest: self.pipeline.latest() }
+        let (latest, identities) = (self.pipeline.latest(), self.pipeline.identities());
+        Finding { engine, containers, series, error, latest, identities }
     }
 }
 

@@ -4,14 +4,16 @@
 
 mod call;
 mod drive;
+mod resume;
 
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 
 use hashbrown::HashMap;
 
 pub use self::call::{answer, within};
 pub use self::drive::{Change, Control, Drive, Finding, OnCommit, OnHappening, Spent, Until, drive};
+pub use self::resume::Published;
 use crate::convert::{self, Converter, DeviceNames};
 use crate::ledger::{Commit, Facet, Ledger, Owner};
 use crate::model::Text;
@@ -79,6 +81,10 @@ pub struct Pipeline {
     engine: Option<Arc<Resource>>,
     opened: Option<Monotonic>,
     told: Vec<Happening>,
+    /// What the engine was called before a restart, until it says it anew.
+    called: Option<Text>,
+    /// What an agent before this one has published has still to be looked through.
+    resumes: bool,
 }
 
 impl Pipeline {
@@ -93,6 +99,8 @@ impl Pipeline {
             engine: None,
             opened: None,
             told: Vec::new(),
+            called: None,
+            resumes: false,
             settings,
         }
     }
@@ -106,6 +114,9 @@ impl Pipeline {
 
     /// Takes news and says what follows, in order.
     pub fn apply(&mut self, input: Input, now: Now) -> Vec<Effect> {
+        if std::mem::take(&mut self.resumes) {
+            self.end_unmade(now.wall);
+        }
         let outputs = self.probe.apply(input, now);
         let mut effects = Vec::with_capacity(outputs.len() + 1);
         for output in outputs {
@@ -140,13 +151,16 @@ impl Pipeline {
         self.converter.set_devices(devices);
         self.identities.clear();
         self.engine = None;
+        if settings.convert.identity.engine_key != *self.key() {
+            self.ledger.tell_all();
+        }
         self.settings = settings;
         self.apply(Input::Settings(self.settings.probe.clone()), now)
     }
 
     fn name(&self, settings: &Settings) -> Text {
         let reported = self.probe.engine().host_name.clone();
-        settings.name.clone().or(reported).unwrap_or_else(|| settings.endpoint.clone())
+        settings.name.clone().or(reported).or_else(|| self.called.clone()).unwrap_or_else(|| settings.endpoint.clone())
     }
 
     /// Takes the names of the host's block devices; empty if the engine is not on this host.
@@ -157,6 +171,11 @@ impl Pipeline {
     /// Retractions that the collector refused for good are owed again, with the next commit.
     pub fn owe_again(&mut self, refused: &[(Arc<Resource>, Point)]) {
         self.ledger.owe_again(refused);
+    }
+
+    /// Under which identities something was published that may not be delivered yet.
+    pub fn identities(&self) -> Vec<Weak<Resource>> {
+        self.ledger.identities()
     }
 
     /// The end: retracts everything if there is a reason to, and returns what is not yet committed.
@@ -195,6 +214,11 @@ impl Pipeline {
     /// What makes series of it.
     pub fn converter(&self) -> &Converter {
         &self.converter
+    }
+
+    /// What tells the engine from others, over restarts of the agent: what is published is kept under it.
+    pub fn key(&self) -> &Text {
+        &self.settings.convert.identity.engine_key
     }
 
     /// What the engine is called now.

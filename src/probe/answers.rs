@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::core::{Probe, is_of};
 use super::schedule::Kind;
-use super::tracker::TRIES;
+use super::tracker::{Pending, TRIES};
 use super::{Failing, Feature, Happening, Question};
 use crate::model::batch::Reason;
 use crate::model::container::{ContainerId, Details};
@@ -103,7 +103,7 @@ impl Probe {
             return;
         }
         let id = &question.id;
-        self.calls.end(id, Kind::Stats, now.mono);
+        let took = self.calls.end(id, Kind::Stats, now.mono);
         // A call that was out when its container was released may have opened a stream since.
         let Some(tracker) = self.trackers.get_mut(id) else { return self.release(id) };
         if tracker.sample.end() {
@@ -126,7 +126,7 @@ impl Probe {
                 if let Some(cycle) = &mut self.cycle {
                     cycle.sampled += 1;
                 }
-                self.wait_for_inspect(id, sample, now);
+                self.wait_for_inspect(id, Pending { sample, at: now, took });
                 self.settle(id, now);
             }
             Ok(_) => self.not_sampled(id, EngineError::NoData),
@@ -151,31 +151,33 @@ impl Probe {
 
     /// Numbers wait until inspect has told of the run they belong to. Counters that fell have inspect asked once more:
     /// the container may have been restarted unseen, and an answer that is on its way may be older than that.
-    fn wait_for_inspect(&mut self, id: &ContainerId, sample: Sample, now: Now) {
+    fn wait_for_inspect(&mut self, id: &ContainerId, pending: Pending) {
         let Some(tracker) = self.trackers.get_mut(id) else { return };
-        let fell = !tracker.counters.fallen(&sample).is_empty();
+        let fell = !tracker.counters.fallen(&pending.sample).is_empty();
         if fell && tracker.described && !self.inspect_forbidden {
             tracker.disturb();
-            tracker.pending = Some(Box::new((sample, now)));
+            tracker.pending = Some(Box::new(pending));
             self.want_inspect(id);
         } else {
-            tracker.pending = Some(Box::new((sample, now)));
+            tracker.pending = Some(Box::new(pending));
         }
     }
 
     /// Publishes numbers that wait, once inspect has told or was given up.
     fn settle(&mut self, id: &ContainerId, now: Now) {
-        let streams = matches!(self.source(), Source::Stream { .. });
+        let source = self.source();
+        let streams = matches!(source, Source::Stream { .. });
         let Some(tracker) = self.trackers.get_mut(id) else { return };
         if tracker.waits_for_inspect(self.inspect_forbidden) || !tracker.is_running() {
             return;
         }
-        let Some((sample, at)) = tracker.pending.take().map(|pending| *pending) else { return };
+        let Some(Pending { sample, at, took }) = tracker.pending.take().map(|pending| *pending) else { return };
         // A stream may have kept numbers of the run before, and have brought more of them meanwhile.
         let most = if streams { 3 } else { 1 };
         if tracker.doubts(&sample, most) {
             return self.want_sample(id);
         }
+        tracker.resume_run(sample.read, at, took, source);
         let fallen = tracker.counters.fallen(&sample);
         if self.inspect_forbidden && fallen.contains(&CounterGroup::Cpu) {
             tracker.begin_run();

@@ -8,6 +8,7 @@ use std::time::Duration;
 use hashbrown::{HashMap, HashSet};
 
 use super::events::EventStream;
+use super::resume::Before;
 use super::schedule::{Backoff, Calls, Kind, earliest, next_tick};
 use super::sizes::Sizes;
 use super::tracker::Tracker;
@@ -45,6 +46,7 @@ pub struct Probe {
     pub(super) over_cap: bool,
     pub(super) out: Vec<Output>,
     pub(super) sizes: Sizes,
+    pub(super) before: Before,
     link: Link,
     generation: u32,
     next_tick: Option<Monotonic>,
@@ -127,6 +129,7 @@ impl Probe {
             events: EventStream::default(),
             counts: None,
             over_cap: false,
+            before: Before::default(),
             out: Vec::new(),
             link: Link::new_failing(None, None),
             generation: 0,
@@ -409,7 +412,11 @@ impl Probe {
             let (since, retract_at) = (Some(now), Some(now.mono + grace));
             self.link = Link::new_failing(since, retract_at);
         }
-        let Link::Failing { since, backoff, retry_at, answers, .. } = &mut self.link else { return };
+        let Link::Failing { since, backoff, retry_at, retract_at, answers } = &mut self.link else { return };
+        if since.is_none() {
+            // Never reached: what was published before a restart is not vouched for either.
+            *retract_at = Some(now.mono + grace);
+        }
         *answers = list && error.status().is_some_and(|status| status != 400);
         since.get_or_insert(now);
         let retry_in = backoff.pause(most, random);

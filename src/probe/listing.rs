@@ -50,6 +50,7 @@ impl Probe {
         self.correct(&mut listing, &touched);
         let watched = self.choose(&listing, &touched, &removed);
         self.remove_missing(&listing, &touched);
+        self.settle_before(&listing, &watched);
         for listed in listing.containers {
             if watched.contains(&listed.id) {
                 self.listed_one(listed, sample_all, now);
@@ -168,7 +169,8 @@ impl Probe {
         tracker.since = self.cycles;
         tracker.inspect = Ask::resume(self.calls.is_out(&id, Kind::Inspect));
         tracker.sample = Ask::resume(self.calls.is_out(&id, Kind::Stats));
-        self.trackers.insert(id, tracker);
+        self.trackers.insert(id.clone(), tracker);
+        self.take_up(&id);
     }
 
     fn listed_one(&mut self, listed: Listed, sample_all: bool, now: Now) {

@@ -6,7 +6,7 @@
 //!
 //! Reading order: this file (the words), `core` (ticks, calls, failures), `introduction`, `listing`, `answers` and
 //! `events` (what each kind of news changes), `source` (where numbers come from), `tracker` and `counters` (what is kept
-//! of a container), `schedule` (pauses, concurrency), `sizes` (what containers take of the disk, beside all that).
+//! of a container), `resume` (what was published before a restart), `schedule` (pauses, concurrency), `sizes` (what containers take of the disk, beside all that).
 
 mod answers;
 mod core;
@@ -14,6 +14,7 @@ mod counters;
 mod events;
 mod introduction;
 mod listing;
+mod resume;
 mod schedule;
 mod sizes;
 mod source;
@@ -26,6 +27,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 pub use self::core::Probe;
+pub use self::resume::Resumed;
 pub use self::sizes::SIZE_ROUND;
 use crate::model::Text;
 use crate::model::container::{ContainerId, Details, Listed, Listing};

@@ -81,13 +81,14 @@ impl Calls {
         self.out.insert((id, kind), Out { since: now, suspect });
     }
 
-    /// A call was answered. Its latency counts for those to come.
-    pub(super) fn end(&mut self, id: &ContainerId, kind: Kind, now: Monotonic) {
-        let Some(out) = self.out.remove(&(id.clone(), kind)) else { return };
+    /// A call was answered; how long that took. Its latency counts for those to come.
+    pub(super) fn end(&mut self, id: &ContainerId, kind: Kind, now: Monotonic) -> Duration {
+        let Some(out) = self.out.remove(&(id.clone(), kind)) else { return Duration::ZERO };
+        let seen = now.since(out.since);
         if kind == Kind::Stats {
-            let seen = now.since(out.since);
             self.latency = Some(self.latency.map_or(seen, |l| (l * 7 + seen) / 8));
         }
+        seen
     }
 
     /// Whether this is being asked.

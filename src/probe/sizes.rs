@@ -67,6 +67,8 @@ pub(super) struct Sizes {
     awaited: Option<Monotonic>,
     /// Who has a first size that may not be published yet.
     arrived: Vec<ContainerId>,
+    /// Who has not been measured by then, and was published before a restart, loses its size.
+    resumed_until: Option<Monotonic>,
     said: Vec<Output>,
 }
 
@@ -81,6 +83,8 @@ struct Known {
     size: Option<(Filesystem, Monotonic)>,
     /// Its size is published.
     shown: bool,
+    /// That was an agent before this one, and this one has not measured it yet.
+    resumed: bool,
     /// Calls that failed in a row.
     failures: u32,
     told_unusable: bool,
@@ -105,7 +109,16 @@ impl Sizes {
         self.rest_all();
         if round.is_none() {
             self.end_all(Reason::SeriesEnded);
+            self.resumed_until = None;
             self.known.clear();
+        }
+    }
+
+    /// Sizes of these containers were published before a restart: they go on once they are measured, and end if a round
+    /// does not do it.
+    pub(super) fn resume(&mut self, ids: impl Iterator<Item = ContainerId>) {
+        if self.round.is_some() {
+            self.known.extend(ids.map(|id| (id, Known { shown: true, resumed: true, ..Known::default() })));
         }
     }
 
@@ -124,6 +137,7 @@ impl Sizes {
             outputs.push(output);
             outputs.append(&mut self.said);
         }
+        self.end_unmeasured(now);
         self.publish_first(now);
         self.ask(now);
         outputs.append(&mut self.said);
@@ -133,7 +147,7 @@ impl Sizes {
     pub(super) fn next_wake(&self, now: Monotonic) -> Option<Monotonic> {
         let call = self.next().filter(|_| self.out.is_none()).map(|(at, _)| at);
         let patience = self.awaited.map(|since| since + self.patience()).filter(|at| *at > now);
-        call.into_iter().chain(patience).min()
+        call.into_iter().chain(patience).chain(self.resumed_until).min()
     }
 
     /// Whether somebody's first size may still come soon.
@@ -177,6 +191,9 @@ impl Sizes {
         let Some(round) = self.round() else { return };
         let id = &facts.listed.id;
         let known = self.known.entry(id.clone()).or_default();
+        if known.resumed {
+            self.resumed_until.get_or_insert(now + round);
+        }
         let rested = known.facts.replace(facts.clone()).is_none();
         // Nobody asked meanwhile: do not wait for its turn.
         known.due = known.due.filter(|due| !rested || *due > now);
@@ -194,6 +211,20 @@ impl Sizes {
             (known.size, known.due) = (None, None);
         }
         self.end(id, Reason::SampleFailed);
+    }
+
+    /// The round after a restart is over.
+    fn end_unmeasured(&mut self, now: Monotonic) {
+        if self.resumed_until.take_if(|until| *until <= now).is_none() {
+            return;
+        }
+        let unmeasured = |known: &Known| known.shown && known.resumed;
+        let mut ids: Vec<ContainerId> =
+            self.known.iter().filter(|(_, known)| unmeasured(known)).map(|(id, _)| id.clone()).collect();
+        ids.sort();
+        for id in ids {
+            self.end(&id, Reason::SampleFailed);
+        }
     }
 
     /// It is not vouched for any more: its size has ended with its numbers.
@@ -284,7 +315,7 @@ impl Sizes {
         known.failures = 0;
         known.due = Some(asked + round);
         known.size = Some((size, asked));
-        if !known.shown {
+        if !known.shown || known.resumed {
             self.arrived.push(id.clone());
         }
         if let Some(facts) = known.facts.as_ref().filter(|_| size.unusable > 0 && !known.told_unusable) {
@@ -313,6 +344,7 @@ impl Sizes {
         self.said.push(Output::Happened(Happening::Missing(Feature::Filesystem, error)));
         self.rest_all();
         self.end_all(Reason::SampleFailed);
+        self.resumed_until = None;
         self.known.clear();
     }
 
@@ -329,7 +361,7 @@ impl Sizes {
             return;
         }
         for id in mem::take(&mut self.arrived) {
-            if self.known.get(&id).is_some_and(|known| !known.shown) {
+            if self.known.get(&id).is_some_and(|known| !known.shown || known.resumed) {
                 self.publish(&id);
             }
         }
@@ -339,7 +371,7 @@ impl Sizes {
     fn publish(&mut self, id: &ContainerId) {
         let Some(known) = self.known.get_mut(id) else { return };
         if let (Some(facts), Some((size, _))) = (&known.facts, known.size) {
-            known.shown = true;
+            (known.shown, known.resumed) = (true, false);
             self.said.push(Output::Observed(Observation::Measured(facts.clone(), size)));
         }
     }

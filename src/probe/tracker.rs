@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::counters::Counters;
+use super::resume::PublishedRun;
 use crate::model::container::{Details, Listed, State, UpFor};
 use crate::model::engine::EngineInfo;
 use crate::model::observation::{CounterGroup, Facts};
@@ -68,6 +69,16 @@ impl Ask {
     }
 }
 
+/// Numbers that were told.
+#[derive(Debug)]
+pub(super) struct Pending {
+    pub(super) sample: Sample,
+    /// When the answer came.
+    pub(super) at: Now,
+    /// How long it took.
+    pub(super) took: Duration,
+}
+
 /// A container that is watched.
 #[derive(Debug)]
 pub(super) struct Tracker {
@@ -87,10 +98,14 @@ pub(super) struct Tracker {
     /// Lists have it inspected from then on only: it hung.
     pub(super) inspect_after: Monotonic,
     /// Numbers that wait for inspect.
-    pub(super) pending: Option<Box<(Sample, Now)>>,
+    pub(super) pending: Option<Box<Pending>>,
     pub(super) counters: Counters,
     /// Counters and kills of the run before, in case that it turns out to be this one.
     former: (Counters, Count),
+    /// What an agent before this one has published of its run, until it is clear whether this is that run.
+    pub(super) published_run: Option<PublishedRun>,
+    /// No point of that agent bears a later time stamp; until inspect has told.
+    pub(super) resumed_at: Option<UnixNanos>,
     /// How often numbers of this run were taken for an earlier one's.
     doubted: u8,
     /// Kills of this run that are not yet counted, because its start is not yet known.
@@ -126,6 +141,7 @@ impl Tracker {
             run_start: UnixNanos::UNKNOWN,
             restarts_start: UnixNanos::UNKNOWN,
             oom_kills: 0,
+            kills_since: None,
         };
         Self {
             facts: Arc::new(facts),
@@ -140,6 +156,8 @@ impl Tracker {
             pending: None,
             counters: Counters::default(),
             former: (Counters::default(), 0),
+            published_run: None,
+            resumed_at: None,
             doubted: 0,
             kills: 0,
             frozen: false,
@@ -194,6 +212,8 @@ impl Tracker {
             self.ran_before = true;
             self.former = (counters, kills);
         }
+        self.ran_before |= self.published_run.take().is_some();
+        self.facts_mut().kills_since = None;
         self.doubted = 0;
         self.kills = 0;
         let facts = self.facts_mut();
@@ -228,7 +248,10 @@ impl Tracker {
         }
         let restarts = self.facts.details.as_ref().and_then(|d| d.restart_count);
         let fell = restarts.zip(details.restart_count).is_some_and(|(before, now)| now < before);
-        if let Some(start) = details.started_at.filter(|_| !self.frozen) {
+        // After a restart of the agent nobody knows the count before. None since a start that came later is true anyway.
+        let resumed_at = self.resumed_at.take().filter(|_| details.restart_count == Some(0));
+        let fell = fell || resumed_at.zip(details.started_at).is_some_and(|(latest, start)| start > latest);
+        if let Some(start) = details.started_at.filter(|_| !self.frozen && self.published_run.is_none()) {
             self.start_run(start, now);
         }
         let facts = self.facts_mut();
@@ -246,7 +269,7 @@ impl Tracker {
 
     /// The run's start becomes final: with what inspect tells, else with the first number. Our clock may be behind the
     /// engine's, and either may have been set back since the run before.
-    fn start_run(&mut self, told: UnixNanos, now: UnixNanos) {
+    pub(super) fn start_run(&mut self, told: UnixNanos, now: UnixNanos) {
         let (counters, kills) = std::mem::take(&mut self.former);
         let start = match self.last_run {
             // Late events spoke of the end of another run: this one goes on.
@@ -261,6 +284,24 @@ impl Tracker {
         self.latest_start = self.latest_start.max(start);
         self.facts_mut().run_start = start;
         self.freeze();
+    }
+
+    /// The run that began at `told` is published with `start`.
+    pub(super) fn know_run(&mut self, told: UnixNanos, start: UnixNanos) {
+        self.last_run = Some((told, start));
+    }
+
+    /// The run that was published goes on, under the start that it was published with.
+    pub(super) fn go_on(&mut self, told: UnixNanos, start: UnixNanos) {
+        self.know_run(told, start);
+        self.facts_mut().run_start = start;
+        self.freeze();
+    }
+
+    /// Kills of an earlier run are not those of this one.
+    pub(super) fn forget_kills(&mut self) {
+        let facts = self.facts_mut();
+        (facts.oom_kills, facts.kills_since) = (0, None);
     }
 
     fn freeze(&mut self) {
@@ -327,7 +368,7 @@ impl Tracker {
 }
 
 /// `start`, or if the clocks do not let it be later than the one before, just after that.
-fn later(start: UnixNanos, before: UnixNanos) -> UnixNanos {
+pub(super) fn later(start: UnixNanos, before: UnixNanos) -> UnixNanos {
     if start > before { start } else { before.after(Duration::from_millis(1)) }
 }
 

@@ -292,6 +292,19 @@ impl Collector {
         }
     }
 
+    /// Forgets how high these series were, and of those that are not live since when they counted.
+    pub(crate) fn forget(&mut self, which: impl Fn(&Series) -> bool) {
+        for s in self.series.iter_mut().filter(|s| which(s)) {
+            if !s.live {
+                s.start = UnixNanos::UNKNOWN;
+            }
+            s.value = match s.value {
+                Value::Int(_) => Value::Int(0),
+                Value::Double(_) => Value::Double(0.0),
+            };
+        }
+    }
+
     /// Live series, without those whose end was refused.
     pub(crate) fn live(&self) -> impl Iterator<Item = &Series> {
         self.series.iter().filter(|s| s.live && !s.refused)

@@ -61,7 +61,9 @@ pub(crate) struct Container {
     pub(crate) started_at: Option<u64>,
     /// All starts, and when it was created.
     pub(crate) starts: Vec<u64>,
-    run_since: u64,
+    pub(crate) run_since: u64,
+    /// When an interface was last made anew.
+    pub(crate) renewed: u64,
     pub(crate) restarts: i64,
     pub(crate) exit_code: i64,
     pub(crate) kills: i64,
@@ -170,6 +172,7 @@ impl Engine {
             started_at: None,
             starts: vec![self.wall(now)],
             run_since: now,
+            renewed: 0,
             restarts: 0,
             exit_code: 0,
             kills: 0,
@@ -256,6 +259,11 @@ impl Engine {
 impl Container {
     pub(crate) fn is_running(&self) -> bool {
         matches!(self.state, State::Running | State::Paused)
+    }
+
+    /// Whether the last start came so shortly after the one before that an answer takes longer.
+    pub(crate) fn follows_at_once(&self) -> bool {
+        matches!(self.starts[..], [.., before, last] if last.abs_diff(before) < 3 * SECOND)
     }
 
     fn start(&mut self, now: u64, wall: u64) {
@@ -359,6 +367,7 @@ impl Container {
             Change::LinkBack(which) => self.links[link(which)].1 = true,
             Change::LinkRenewed(which) => {
                 self.links[link(which)].0.since = now;
+                self.renewed = now;
                 self.links[link(which)].1 = true;
             }
             Change::DeviceGone => {

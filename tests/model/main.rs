@@ -15,6 +15,8 @@ mod engine;
 #[cfg(test)]
 mod regressions;
 #[cfg(test)]
+mod restart;
+#[cfg(test)]
 mod script;
 #[cfg(test)]
 mod streams;

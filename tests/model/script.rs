@@ -106,6 +106,10 @@ pub(crate) enum Step {
     EngineClock(i8),
     /// The collector refuses the retractions of the next commit that has some.
     Refuse,
+    /// The agent is killed; what it has not committed is lost.
+    Kill,
+    /// If it is dead, the next one begins with what was committed.
+    Begin,
 }
 
 /// What becomes of the event stream.
@@ -225,6 +229,8 @@ fn agent() -> impl Strategy<Value = Step> {
         1 => prop_oneof![Just(60i8), Just(-60), Just(1), Just(-1)].prop_map(Step::Clock),
         1 => prop_oneof![Just(60i8), Just(-60), Just(-1)].prop_map(Step::EngineClock),
         1 => Just(Step::Refuse),
+        2 => Just(Step::Kill),
+        4 => Just(Step::Begin),
     ]
 }
 

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
+use dockpulse::model::Text;
 use dockpulse::model::container::{Health, State};
 use dockpulse::model::series::{AttributeValue, Kind, Resource, Value};
 
@@ -61,6 +62,10 @@ pub(crate) struct Question<'a> {
     pub(crate) clocks_run_true: bool,
     /// Whether a size could not be had once.
     pub(crate) size_trouble: bool,
+    /// What the engine was called by the agent before, if that was killed.
+    pub(crate) called: Option<Text>,
+    /// Whether an agent was killed: what it had counted is forgotten.
+    pub(crate) was_killed: bool,
 }
 
 /// Compares what is believed with what must be. Returns what is wrong.
@@ -80,10 +85,14 @@ pub(crate) fn compare(question: &Question<'_>, collector: &Collector) -> Vec<Str
         let who = format!("{} ({})", c.id.short(), c.state.as_str());
         check_owner(&who, &container(question, c), &series, &mut wrong);
         check_resource(&who, &series, |r| container_resource(r, question, c), &mut wrong);
-        if vague(question, c) || c.inspect_failed || !question.clocks_run_true {
+        // A run that came at once after another may be taken for that, if the agent was started again meanwhile.
+        let like_another = question.was_killed && c.follows_at_once();
+        if vague(question, c) || c.inspect_failed || !question.clocks_run_true || like_another {
             continue;
         }
-        for s in series.iter().filter(|s| s.metric.kind == Kind::Counter && !own_start(s)) {
+        // Kills are counted anew by an agent that was started again.
+        let anew = |s: &Series| question.was_killed && s.metric.name == "container.memory.oom_kill.count";
+        for s in series.iter().filter(|s| s.metric.kind == Kind::Counter && !own_start(s) && !anew(s)) {
             let restarts = s.metric.name == "container.restarts";
             // Another run that inspect told of begins with the next numbers.
             let right = match restarts {
@@ -264,7 +273,7 @@ fn state_series(q: &Question<'_>, c: &Container, out: &mut List) {
     let restarts = if vague { Worth::Any } else { Worth::Int(c.restarts) };
     out.add("container.restarts", (C, "{restarts}"), &[], restarts, vague);
     // Kills before the events were there are one to inspect.
-    let kills = if vague || c.kills == 0 { Worth::Any } else { Worth::Between(1, i64::MAX) };
+    let kills = if vague || c.kills == 0 || q.was_killed { Worth::Any } else { Worth::Between(1, i64::MAX) };
     // Late news of kills of the run before cannot be told from those of this one.
     if c.ever_killed || vague {
         out.add("container.memory.oom_kill.count", (C, "{event}"), &[], kills, vague || c.kills == 0);
@@ -385,7 +394,7 @@ fn engine_resource(resource: &Resource, q: &Question<'_>) -> Option<String> {
     let name = match (q.choice.named, q.introduced) {
         (true, _) => "prod",
         (false, true) => "host-1",
-        (false, false) => "unix:///sock",
+        (false, false) => q.called.as_deref().unwrap_or("unix:///sock"),
     };
     let expected = [
         ("dockpulse.engine.name", name.into()),

@@ -16,13 +16,14 @@ use dockpulse::probe::{self, Call as Asked, Happening, Input};
 
 use crate::collector::{Collector, SIZE_METRICS, is_state};
 use crate::engine::{Container, EPOCH, Engine, Numbers, SECOND, StreamMode};
+use crate::restart::Store;
 use crate::script::{Call, Change, Choice, Delay, Moment, Script, Step, Stream};
 use crate::streams::Streams;
 use crate::truth::{self, Question};
 
 const MS: u64 = 1_000_000;
 /// The deadline of every call.
-const TIMEOUT: u64 = 2 * SECOND;
+pub(crate) const TIMEOUT: u64 = 2 * SECOND;
 /// How often sizes are asked for, and their deadline.
 const ROUND: u64 = 2 * SECOND;
 /// A size that is older than so many rounds is not vouched for: where calls are slow, a turn takes longer.
@@ -32,7 +33,7 @@ const REACTION: u64 = 250 * MS;
 /// So long a hung container delays the others at most (rule 8).
 const DELAY: u64 = 100 * MS;
 /// Facts older than this do not reach the collector any more: longest answer, slowest event, batch window.
-const MEMORY: u64 = 5 * SECOND;
+pub(crate) const MEMORY: u64 = 5 * SECOND;
 /// Lines of the course of events that are shown.
 const MOST_SHOWN: usize = 90;
 const MOST_CONTAINERS: usize = 5;
@@ -75,7 +76,7 @@ pub(crate) fn play(script: &Script) -> Result<(), Wrong> {
 }
 
 /// A call on its way.
-struct Outstanding {
+pub(crate) struct Outstanding {
     call: Asked,
     asked: u64,
     due: u64,
@@ -91,69 +92,74 @@ struct Outstanding {
 }
 
 /// The event stream, as the engine sees it.
-struct Watching {
+pub(crate) struct Watching {
     open: bool,
     queue: VecDeque<(u64, Option<EngineEvent>)>,
 }
 
 /// By when something has to be over.
-enum Duty {
+pub(crate) enum Duty {
     /// Each of these series has to have ended more often than that.
     Ended(Vec<(usize, u32)>),
     /// The container's numbers have to be committed.
     Sampled(ContainerId),
+    /// Its series go on over a restart of the agent: none of these has ended more often than that.
+    GoesOn(ContainerId, Vec<(usize, u32)>),
 }
 
 /// Retractions that the collector refused together.
-type Refused = Vec<(Arc<Resource>, Point)>;
+pub(crate) type Refused = Vec<(Arc<Resource>, Point)>;
 
-struct World {
-    engine: Engine,
-    pipeline: Pipeline,
-    collector: Collector,
-    now: u64,
+pub(crate) struct World {
+    pub(crate) engine: Engine,
+    pub(crate) pipeline: Pipeline,
+    pub(crate) collector: Collector,
+    pub(crate) store: Store,
+    pub(crate) now: u64,
     /// Nanoseconds by which our wall clock is off.
-    clock: i64,
-    clocks_run_true: bool,
-    choice: Choice,
+    pub(crate) clock: i64,
+    pub(crate) clocks_run_true: bool,
+    pub(crate) choice: Choice,
     /// Earlier choices, with the time of their end.
-    choices: Vec<(u64, Choice)>,
-    delays: Vec<Delay>,
-    turn: usize,
-    calm: bool,
-    calls: Vec<Outstanding>,
-    watching: Option<Watching>,
-    streams: Streams,
-    duties: Vec<(u64, u64, Duty)>,
-    sampled_at: Vec<(Text, u64)>,
+    pub(crate) choices: Vec<(u64, Choice)>,
+    pub(crate) delays: Vec<Delay>,
+    pub(crate) turn: usize,
+    pub(crate) calm: bool,
+    pub(crate) calls: Vec<Outstanding>,
+    pub(crate) watching: Option<Watching>,
+    pub(crate) streams: Streams,
+    pub(crate) duties: Vec<(u64, u64, Duty)>,
+    pub(crate) sampled_at: Vec<(Text, u64)>,
     /// When a container was last ended as no longer watched.
-    unwatched_at: Vec<(Text, u64)>,
+    pub(crate) unwatched_at: Vec<(Text, u64)>,
     /// Whether the engine answers, as far as the agent was told.
-    good: bool,
-    changed_link: u64,
-    failing: Option<(u64, u64)>,
-    attempts: u32,
-    retry: Option<(u64, u64)>,
-    introduced: bool,
-    blind: bool,
-    inspect_hung: bool,
+    pub(crate) good: bool,
+    /// The engine was not reached since the agent was started again.
+    pub(crate) unreached: bool,
+    pub(crate) changed_link: u64,
+    pub(crate) failing: Option<(u64, u64)>,
+    pub(crate) attempts: u32,
+    pub(crate) retry: Option<(u64, u64)>,
+    pub(crate) introduced: bool,
+    pub(crate) blind: bool,
+    pub(crate) inspect_hung: bool,
     /// A size could not be had once.
-    size_trouble: bool,
-    rested: bool,
-    ever_refused: bool,
-    last_list: Option<u64>,
-    refuse: bool,
-    refused: Vec<(u64, Refused)>,
-    delivered: u64,
-    finished: bool,
-    ever_failed: bool,
-    ever_anonymous: bool,
-    log: Vec<String>,
-    trace: bool,
+    pub(crate) size_trouble: bool,
+    pub(crate) rested: bool,
+    pub(crate) ever_refused: bool,
+    pub(crate) last_list: Option<u64>,
+    pub(crate) refuse: bool,
+    pub(crate) refused: Vec<(u64, Refused)>,
+    pub(crate) delivered: u64,
+    pub(crate) finished: bool,
+    pub(crate) ever_failed: bool,
+    pub(crate) ever_anonymous: bool,
+    pub(crate) log: Vec<String>,
+    pub(crate) trace: bool,
 }
 
 /// How the settings of a choice look to the pipeline.
-fn settings(choice: Choice) -> Settings {
+pub(crate) fn settings(choice: Choice) -> Settings {
     let on = |bit: u8| choice.attributes & bit != 0;
     let map = |from: &str, to: &str| [(from.to_owned(), to.to_owned())].into();
     let identity = Identity {
@@ -214,6 +220,7 @@ impl World {
             engine,
             pipeline: Pipeline::new(settings(script.settings), 1),
             collector: Collector::default(),
+            store: Store::default(),
             now: 0,
             clock: 0,
             clocks_run_true: true,
@@ -229,6 +236,7 @@ impl World {
             sampled_at: Vec::new(),
             unwatched_at: Vec::new(),
             good: false,
+            unreached: false,
             changed_link: 0,
             failing: None,
             attempts: 0,
@@ -280,7 +288,7 @@ impl World {
         self.collector.wrong.is_empty()
     }
 
-    fn note(&mut self, what: &str) {
+    pub(crate) fn note(&mut self, what: &str) {
         let dull = |word: &&str| what.starts_with(*word);
         let dull =
             self.calm && ["ask", "answer, of", "commit", "ContainerFailed"].iter().any(dull) && !what.contains("[\"");
@@ -289,7 +297,7 @@ impl World {
         }
     }
 
-    fn wrong(&mut self, what: String) {
+    pub(crate) fn wrong(&mut self, what: String) {
         self.collector.wrong.push(what);
     }
 
@@ -346,6 +354,8 @@ impl World {
                 self.clocks_run_true = false;
             }
             Step::Refuse => self.refuse = true,
+            Step::Kill => self.kill(),
+            Step::Begin => self.begin_anew(),
             Step::Run(_) => {}
         }
     }
@@ -431,6 +441,11 @@ impl World {
 
     fn reload(&mut self, choice: Choice) {
         self.choices.push((self.now, self.choice));
+        if self.store.is_dead() {
+            // Under another name it would be another engine.
+            self.choice = Choice { named: self.choice.named, ..choice };
+            return;
+        }
         self.choice = choice;
         self.engine.containers.iter_mut().for_each(|c| c.described = None);
         let effects = self.pipeline.change_settings(settings(choice), DeviceNames::new(), self.moment());
@@ -441,6 +456,10 @@ impl World {
 
     fn pass(&mut self, by: u64) {
         let end = self.now + by;
+        if self.store.is_dead() {
+            self.now = end;
+            return;
+        }
         let mut idle = 0;
         loop {
             let wake = self.pipeline.next_wake(self.moment().mono).map(|at| nanos(at.0));
@@ -531,6 +550,7 @@ impl World {
                         self.wrong(format!("{name} is live {} ms after the event", REACTION / MS));
                     }
                 }
+                Duty::GoesOn(id, series) => self.check_goes_on(&id, since, &series),
                 Duty::Sampled(id) => {
                     let undisturbed = self.engine.find(&id).is_some_and(|c| c.touched < since && c.described.is_some())
                         && self.good
@@ -686,6 +706,7 @@ impl World {
                     self.changed_link = self.now;
                 }
                 (self.good, self.failing, self.attempts) = (true, None, 0);
+                self.unreached = false;
                 self.last_list = Some(self.wall());
             }
             Input::Listed(Err(_)) => self.failed(),
@@ -732,7 +753,8 @@ impl World {
         self.attempts += 1;
         self.retry = Some((self.now + 100 * MS, self.now + pause.max(100 * MS)));
         self.ever_failed = true;
-        if self.good {
+        // What was published before a restart is not vouched for either.
+        if self.good || std::mem::take(&mut self.unreached) {
             self.failing = Some((self.now, self.now + u64::from(self.choice.grace) * MS));
             self.changed_link = self.now;
         }
@@ -757,7 +779,10 @@ impl World {
 
     // -- what the pipeline wants --------------------------------------------------------------------------------------
 
-    fn apply(&mut self, input: Input) {
+    pub(crate) fn apply(&mut self, input: Input) {
+        if self.store.is_dead() {
+            return;
+        }
         let effects = self.pipeline.apply(input, self.moment());
         self.perform(effects);
         if let Some((since, retract_at)) = self.failing
@@ -857,6 +882,7 @@ impl World {
         let refuse = self.refuse && commit.batch.retractions() > 0;
         self.collector.may_forget = self.may_forget();
         let told = self.collector.take(commit, refuse);
+        self.store.keep(commit);
         if self.trace {
             let (points, ends) = (commit.batch.points(), commit.batch.retractions());
             let ended: Vec<_> = told.ended.iter().map(|(c, r)| format!("{} {r}", &c[..12])).collect();
@@ -922,6 +948,7 @@ impl World {
 
     /// Waits until everything is delivered, and for two probes more.
     fn calm_down(&mut self) {
+        self.begin_anew();
         self.note("-- calm");
         (self.calm, self.refuse) = (true, false);
         for call in &mut self.calls {
@@ -957,6 +984,8 @@ impl World {
             rested: self.rested,
             clocks_run_true: self.clocks_run_true,
             size_trouble: self.size_trouble,
+            called: self.store.called.clone(),
+            was_killed: self.store.kills > 0,
         };
         let wrong = truth::compare(&question, &self.collector);
         self.collector.wrong.extend(wrong.into_iter().map(|wrong| format!("when {when}: {wrong}")));

@@ -60,6 +60,7 @@ fn facts(state: State) -> Facts {
         run_start: UnixNanos(1),
         restarts_start: UnixNanos(1),
         oom_kills: 1,
+        kills_since: None,
     }
 }
 

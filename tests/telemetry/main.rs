@@ -128,7 +128,7 @@ async fn everything_arrives(receiver: Receiver, setup: Setup) {
     telemetry.send_to(&setup, HttpConnector::new()).expect("it starts");
     telemetry.gauges().set_series_live(17);
     telemetry.gauges().set_over_cap(3);
-    telemetry.gauges().set_outbox(2, 300, None);
+    telemetry.gauges().set_outbox(2, 300, |_| None);
     telemetry.record_probe(&probe());
     telemetry.record_export(&export(Outcome::Delivered, None));
     telemetry.record(&Event::OutboxDropped { values: 5 });

@@ -189,6 +189,7 @@ fn facts(number: usize, (name, image, labels, env): &Made, engine: &Arc<EngineIn
         run_start: UnixNanos(1),
         restarts_start: UnixNanos(1),
         oom_kills: 0,
+        kills_since: None,
     }
 }
 

@@ -13,6 +13,7 @@ use crate::model::time::{Monotonic, UnixNanos};
 mod docker_exporter;
 mod docker_stats;
 mod filesystem;
+mod from_two;
 mod identity;
 
 const SECOND: u64 = 1_000_000_000;
@@ -36,6 +37,7 @@ fn facts(state: State, details: Option<Details>) -> Facts {
         run_start: RUN,
         restarts_start: UnixNanos(7),
         oom_kills: 0,
+        kills_since: None,
     }
 }
 

@@ -6,12 +6,13 @@ use super::*;
 
 const SECOND: Duration = Duration::from_secs(1);
 
-/// What a verdict comes to: r(etry), d(rop), t(oo large), a(cked).
+/// What a verdict comes to: r(etry), d(rop), t(oo large), c(redentials), a(cked).
 fn letter(verdict: &Verdict) -> char {
     match verdict {
         Verdict::Acked { .. } => 'a',
         Verdict::Retry { .. } => 'r',
         Verdict::TooLarge(_) => 't',
+        Verdict::Reauthenticate(_) => 'c',
         Verdict::Drop(_) => 'd',
     }
 }
@@ -26,7 +27,7 @@ fn every_grpc_code_has_the_verdict_that_otlp_gives_it() {
         (Code::DeadlineExceeded, 'r', 'r'),
         (Code::NotFound, 'd', 'd'),
         (Code::AlreadyExists, 'd', 'd'),
-        (Code::PermissionDenied, 'd', 'd'),
+        (Code::PermissionDenied, 'c', 'c'),
         (Code::ResourceExhausted, 'd', 'r'),
         (Code::FailedPrecondition, 'd', 'd'),
         (Code::Aborted, 'r', 'r'),
@@ -35,7 +36,7 @@ fn every_grpc_code_has_the_verdict_that_otlp_gives_it() {
         (Code::Internal, 'd', 'd'),
         (Code::Unavailable, 'r', 'r'),
         (Code::DataLoss, 'r', 'r'),
-        (Code::Unauthenticated, 'd', 'd'),
+        (Code::Unauthenticated, 'c', 'c'),
     ];
     for (number, (code, without, with_retry_info)) in table.into_iter().enumerate() {
         assert_eq!(code as usize, number, "the table has all codes in order");
@@ -50,6 +51,7 @@ fn every_http_status_has_the_verdict_that_otlp_gives_it() {
         let expected = match status {
             429 | 502 | 503 | 504 => 'r',
             413 => 't',
+            401 | 403 => 'c',
             _ => 'd',
         };
         let status = StatusCode::from_u16(status).unwrap();
@@ -64,11 +66,20 @@ fn the_words_of_servers_for_a_message_that_is_too_large_are_known() {
         (Code::ResourceExhausted, "grpc: received message larger than max (5000000 vs. 4194304)"),
         (Code::ResourceExhausted, "SERVER: Received message larger than max (5000000 vs. 4194304)"),
         (Code::ResourceExhausted, "gRPC message exceeds maximum size 4194304: 5000000"),
+        (Code::ResourceExhausted, "grpc: received message after decompression larger than max (5000000 vs. 4194304)"),
+        (Code::ResourceExhausted, "Received message exceeds the maximum configured message size."),
+        (Code::ResourceExhausted, "Received message that decompresses to a size larger than 4194304"),
+        (Code::InvalidArgument, "the write request's message is larger than max-recv-msg-size"),
+        (Code::OutOfRange, "Error decompressing: size limit, of 4194304 bytes, exceeded while decompressing message"),
         (Code::OutOfRange, "Error, decoded message length too large: found 5000000 bytes, the limit is: 4194304 bytes"),
         (Code::Unknown, "grpc-status header missing, mapped from HTTP status code 413"),
     ] {
         assert_eq!(letter(&grpc(code, words, None)), 't', "{words}");
+        assert_eq!(letter(&grpc(code, words, Some(SECOND))), 't', "{words}: it would be as large then");
     }
+    assert_eq!(letter(&http(StatusCode::BAD_REQUEST, "http: request body too large", None)), 't');
+    assert_eq!(letter(&http(StatusCode::INTERNAL_SERVER_ERROR, "http: request body too large", None)), 'd');
+    assert_eq!(letter(&grpc(Code::Internal, "larger than max", None)), 'd');
     assert_eq!(letter(&grpc(Code::ResourceExhausted, "quota of 10 points a second", None)), 'd');
     assert_eq!(letter(&grpc(Code::Unavailable, "larger than max", None)), 'r');
 }
@@ -116,7 +127,10 @@ fn a_partial_success_is_a_success() {
 #[test]
 fn failures_name_the_cause_and_the_mend() {
     let text = |verdict| match verdict {
-        Verdict::Retry { cause, .. } | Verdict::Drop(cause) | Verdict::TooLarge(cause) => cause.to_string(),
+        Verdict::Retry { cause, .. }
+        | Verdict::Drop(cause)
+        | Verdict::TooLarge(cause)
+        | Verdict::Reauthenticate(cause) => cause.to_string(),
         Verdict::Acked { .. } => String::new(),
     };
     assert_eq!(

@@ -42,9 +42,18 @@ impl Trip {
     }
 
     fn answer(&mut self, verdict: Verdict) -> (Part, Outcome) {
+        self.answer_with(verdict, Credentials::Fixed)
+    }
+
+    /// It is refused for its credentials, which are in this state.
+    fn unauthorized(&mut self, credentials: Credentials) -> Outcome {
+        self.answer_with(classify::grpc(Code::Unauthenticated, "", None), credentials).1
+    }
+
+    fn answer_with(&mut self, verdict: Verdict, credentials: Credentials) -> (Part, Outcome) {
         let part = self.part();
         let bytes = part_len(&self.batch, part);
-        self.delivery.answered(&self.batch, (part, bytes), verdict, self.now, 1.0)
+        self.delivery.answered(&self.batch, (part, bytes), (verdict, credentials), self.now, 1.0)
     }
 
     fn pass(&mut self, seconds: u64) {
@@ -122,6 +131,71 @@ fn what_is_refused_is_lost_and_its_retractions_are_owed_again() {
     assert_eq!(refused[0].point, trip.batch.groups[0].points[1]);
     assert_eq!(about.points(&trip.batch), 2);
     assert_eq!(trip.part().from, Position { group: 1, point: 0 }, "the next part goes out at once");
+}
+
+#[test]
+fn what_is_rejected_in_part_is_not_sent_again_and_its_retractions_are_owed_again() {
+    let mut trip = Trip::of(batch(2), 250);
+    let (_, outcome) = trip.answer(classify::acked(i64::MAX, "odd"));
+    let Outcome::Delivered { rejected: 2, refused, .. } = outcome else {
+        panic!("no more than there are: {outcome:?}")
+    };
+    assert_eq!((refused.len(), &refused[0].point), (1, &trip.batch.groups[0].points[1]));
+    assert_eq!(trip.part().from, Position { group: 1, point: 0 });
+    let (_, outcome) = trip.answer(classify::acked(0, "a warning"));
+    assert!(matches!(outcome, Outcome::Delivered { rejected: 0, refused, .. } if refused.is_empty()));
+}
+
+#[test]
+fn credentials_of_the_settings_that_are_refused_lose_the_request() {
+    let mut trip = Trip::of(batch(2), 250);
+    let outcome = trip.unauthorized(Credentials::Fixed);
+    assert!(matches!(outcome, Outcome::Dropped { refused, .. } if refused.len() == 1));
+    assert_eq!(trip.part().from, Position { group: 1, point: 0 });
+}
+
+#[test]
+fn other_credentials_are_tried_at_once_but_not_twice_in_a_row() {
+    let mut trip = Trip::of(batch(1), 250);
+    let part = trip.part();
+    for changes in [Duration::ZERO, Duration::from_secs(2), Duration::ZERO, Duration::from_secs(8), Duration::ZERO] {
+        let outcome = trip.unauthorized(Credentials::Changed);
+        let Outcome::Retrying { pause, .. } = outcome else { panic!("{outcome:?}") };
+        assert_eq!(pause, changes);
+        trip.now = trip.now + pause;
+        assert_eq!(trip.part(), part, "the same bytes");
+    }
+}
+
+#[test]
+fn credentials_in_files_are_waited_for_ten_minutes_a_request() {
+    let mut trip = Trip::of(batch(2), 250);
+    for _ in 0..2 {
+        let begin = trip.now;
+        let (since, cause) = loop {
+            match trip.unauthorized(Credentials::Unchanged) {
+                Outcome::Retrying { pause, .. } => trip.now = trip.now + pause,
+                Outcome::Dropped { cause, refused } => {
+                    assert_eq!(refused.len(), 1);
+                    break (trip.now.since(begin), cause);
+                }
+                other => panic!("{other:?}"),
+            }
+        };
+        assert!(since >= PATIENCE && since <= PATIENCE + RETRY.backoff.max, "{since:?}");
+        assert!(matches!(cause, Failure::Unauthorized { after, .. } if after == since), "{cause}");
+    }
+    assert_eq!(trip.next(), Action::Done);
+}
+
+#[test]
+fn an_outage_between_two_refusals_of_credentials_does_not_count() {
+    let mut trip = Trip::of(batch(1), 250);
+    trip.unauthorized(Credentials::Unchanged);
+    trip.pass(5);
+    trip.answer(failed());
+    trip.pass(3600);
+    assert!(matches!(trip.unauthorized(Credentials::Unchanged), Outcome::Retrying { .. }));
 }
 
 #[test]

@@ -49,7 +49,7 @@ fn typed_group(group: &Group) -> ResourceMetrics {
         scope_metrics: vec![ScopeMetrics {
             scope: Some(InstrumentationScope {
                 name: "dockpulse".to_owned(),
-                version: env!("CARGO_PKG_VERSION").to_owned(),
+                version: group.resource.version().to_owned(),
                 ..Default::default()
             }),
             metrics,

@@ -51,9 +51,19 @@ struct Scripted {
     delay: Duration,
     answers: Arc<Mutex<VecDeque<Option<Verdict>>>>,
     requests: Arc<Mutex<Vec<(Duration, Bytes)>>>,
+    /// Whether the credentials are others, each time they are read again; none: they are not in files.
+    rotated: Arc<Mutex<VecDeque<bool>>>,
 }
 
 impl Transport for Scripted {
+    fn refresh(&mut self) -> bool {
+        self.rotated.lock().unwrap().pop_front().unwrap_or(false)
+    }
+
+    fn is_renewable(&self) -> bool {
+        !self.rotated.lock().unwrap().is_empty()
+    }
+
     async fn send(&mut self, request: Bytes) -> Verdict {
         self.requests.lock().unwrap().push((self.clock.now().mono.0, request));
         tokio::time::sleep(self.delay).await;
@@ -81,7 +91,8 @@ impl Run {
     fn start(settings: &Settings, batches: Vec<Batch>, answers: Vec<Option<Verdict>>) -> Self {
         let clock = Clock::start();
         let answers = Arc::new(Mutex::new(answers.into()));
-        let transport = Scripted { clock, delay: Duration::ZERO, answers, requests: Arc::default() };
+        let transport =
+            Scripted { clock, delay: Duration::ZERO, answers, requests: Arc::default(), rotated: Arc::default() };
         let reports = Arc::new(Mutex::new(Vec::new()));
         let observer: Observer = {
             let reports = reports.clone();
@@ -186,7 +197,13 @@ async fn ends_when_the_time_is_up_and_counts_what_was_not_delivered() {
 #[tokio::test(start_paused = true)]
 async fn goes_on_where_another_was_cut() {
     let clock = Clock::start();
-    let transport = Scripted { clock, delay: Duration::ZERO, answers: Arc::default(), requests: Arc::default() };
+    let transport = Scripted {
+        clock,
+        delay: Duration::ZERO,
+        answers: Arc::default(),
+        requests: Arc::default(),
+        rotated: Arc::default(),
+    };
     let source = Arc::new(Batches(Mutex::new([batch(3), batch(3)].map(Arc::new).into())));
     let points = Arc::new(Mutex::new(Vec::new()));
     let observer: Observer = {
@@ -203,7 +220,8 @@ async fn goes_on_where_another_was_cut() {
 async fn a_batch_whose_last_answer_comes_in_the_last_moment_is_delivered() {
     let clock = Clock::start();
     let delay = Duration::from_secs(9);
-    let transport = Scripted { clock, delay, answers: Arc::default(), requests: Arc::default() };
+    let transport =
+        Scripted { clock, delay, answers: Arc::default(), requests: Arc::default(), rotated: Arc::default() };
     let source = Arc::new(Batches(Mutex::new([batch(1), batch(1)].map(Arc::new).into())));
     let (_shutdown, asked) = watch::channel(Some(Monotonic(delay)));
     let worker = Worker::with_transport(transport, &settings(), source, clock, Arc::new(|_| {}));
@@ -287,4 +305,18 @@ async fn a_point_that_fits_nowhere_is_told_and_not_owed_again() {
     assert_eq!(told.len(), 2);
     assert!(told[1].contains("1 point dropped: a point of cpu.time alone"), "{told:?}");
     assert!(run.times().is_empty());
+}
+
+#[tokio::test(start_paused = true)]
+async fn credentials_that_were_rotated_are_read_at_once_and_waited_for_if_they_are_late() {
+    let refused = || Some(classify::http(http::StatusCode::UNAUTHORIZED, "", None));
+    let run = Run::start(&settings(), vec![batch(1), batch(1)], vec![refused(), refused(), refused()]);
+    run.transport.rotated.lock().unwrap().extend([true, false, true, false]);
+    tokio::time::sleep(Duration::from_secs(100)).await;
+    let (times, reports) = (run.times(), run.reports());
+    assert!(times[1] < 0.01 && times[2] >= 1.0 && times[3] < times[2] + 0.01, "{times:?}");
+    assert!(reports.iter().all(|r| !matches!(r.outcome, Outcome::Dropped { .. })), "{reports:?}");
+    let requests = run.transport.requests.lock().unwrap();
+    assert_eq!(requests.len(), 5);
+    assert!(requests[..4].iter().all(|(_, bytes)| *bytes == requests[0].1));
 }

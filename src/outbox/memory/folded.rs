@@ -76,20 +76,20 @@ impl Folded {
     }
 
     /// The batch that it was.
-    pub(super) fn unfold(self) -> Batch {
+    pub(super) fn unfold(&self) -> Batch {
         let mut told = self.points.iter();
         let mut values = self.values.iter().copied();
         let mut starts = self.starts.iter().flat_map(|(start, count)| std::iter::repeat_n(*start, *count as usize));
-        let mut group = |head: Head| {
+        let mut group = |head: &Head| {
             let mut points = Vec::with_capacity(self.shapes[head.shape].len());
             for ((metric, attributes), told) in self.shapes[head.shape].iter().zip(told.by_ref()) {
                 let start = if told.has_start { starts.next() } else { None };
                 let (start, attributes) = (start.unwrap_or_default(), attributes.clone());
                 points.push(Point { metric, attributes, start, mark: told.mark.with(&mut values) });
             }
-            Group { resource: head.resource, time: head.time, points }
+            Group { resource: head.resource.clone(), time: head.time, points }
         };
-        Batch { groups: self.groups.into_iter().map(&mut group).collect() }
+        Batch { groups: self.groups.iter().map(&mut group).collect() }
     }
 
     /// About how much it takes, in bytes; what it shares with others is not counted.

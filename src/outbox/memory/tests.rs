@@ -8,7 +8,7 @@ use proptest::prelude::*;
 use super::*;
 use crate::model::batch::{Group, Mark, Point, Reason};
 use crate::model::series::{AttributeInterner, Kind, Metric, Resource, Value};
-use crate::model::time::UnixNanos;
+use crate::model::time::{Monotonic, UnixNanos};
 
 static METRICS: [Metric; 2] =
     [Metric { name: "a", unit: "1", kind: Kind::Gauge }, Metric { name: "b", unit: "1", kind: Kind::Counter }];
@@ -99,7 +99,7 @@ impl Model {
         let batch = Batch { groups };
         self.largest = self.largest.max(batch.points());
         self.pushed.push(seen(&batch));
-        let report = self.outbox.push(batch, Monotonic::default());
+        let report = self.outbox.push(batch, Now::default());
         self.drop_oldest(report.dropped_values);
         let stats = self.outbox.stats();
         if stats.bytes > self.outbox.max_bytes {
@@ -250,7 +250,7 @@ fn a_life_that_lost_its_begin_begins_with_the_next_value() {
 #[test]
 fn one_batch_is_kept_however_large_it_is() {
     let mut outbox = MemoryOutbox::new(0);
-    let pushed = outbox.push(Batch { groups: vec![group(0, 1, Mark::First(Value::Int(1)))] }, Monotonic::default());
+    let pushed = outbox.push(Batch { groups: vec![group(0, 1, Mark::First(Value::Int(1)))] }, Now::default());
     assert_eq!(pushed, Pushed::default());
     assert_eq!(outbox.front().map(|b| b.points()), Some(1));
 }
@@ -260,7 +260,7 @@ fn an_empty_batch_is_no_batch() {
     let mut outbox = MemoryOutbox::new(1000);
     let mut empty = group(0, 1, Mark::First(Value::Int(1)));
     empty.points.clear();
-    let _ = outbox.push(Batch { groups: vec![empty] }, Monotonic::default());
+    let _ = outbox.push(Batch { groups: vec![empty] }, Now::default());
     assert_eq!(outbox.front(), None);
     assert_eq!(outbox.stats(), Stats::default());
 }
@@ -268,15 +268,15 @@ fn an_empty_batch_is_no_batch() {
 #[test]
 fn the_age_is_that_of_the_oldest_that_is_left() {
     let mut outbox = MemoryOutbox::new(usize::MAX);
-    let at = |seconds| Monotonic(std::time::Duration::from_secs(seconds));
+    let at = |seconds| Now { mono: Monotonic(std::time::Duration::from_secs(seconds)), ..Now::default() };
     for seconds in [1, 2] {
         let batch = Batch { groups: vec![group(0, seconds, Mark::Next(Value::Int(1)))] };
         let _ = outbox.push(batch, at(seconds));
     }
-    assert_eq!(outbox.stats().oldest, Some(at(1)));
+    assert_eq!(outbox.stats().oldest, Some(Moment::Here(at(1))));
     outbox.front();
     outbox.acknowledge();
-    assert_eq!(outbox.stats().oldest, Some(at(2)));
+    assert_eq!(outbox.stats().oldest, Some(Moment::Here(at(2))));
     outbox.acknowledge();
     assert_eq!(outbox.stats().left.batches, 1, "what was not given out cannot be acknowledged");
 }
@@ -294,7 +294,7 @@ fn what_waits_is_folded_before_anything_is_dropped() {
     };
     let mut outbox = MemoryOutbox::new(3 * batch(0).memory());
     for push in 0..8 {
-        assert_eq!(outbox.push(batch(push), Monotonic::default()), Pushed::default());
+        assert_eq!(outbox.push(batch(push), Now::default()), Pushed::default());
         assert!(outbox.stats().bytes <= outbox.max_bytes);
         // The batch that is on its way stays as it is.
         assert_eq!(outbox.front().as_deref(), Some(&batch(0)));
@@ -304,4 +304,72 @@ fn what_waits_is_folded_before_anything_is_dropped() {
         outbox.acknowledge();
     }
     assert_eq!(outbox.stats(), Stats::default());
+}
+
+/// A life of series 0 ends and that is refused, before or after its next life began and was dropped; then that life ends.
+/// What was given out from then on.
+fn refused_and_lived_again(refused_first: bool, taken: bool) -> Vec<Seen> {
+    let mut outbox = MemoryOutbox::new(0);
+    let mut number = 0;
+    let mut push = |outbox: &mut MemoryOutbox, series, mark| {
+        number += 1;
+        let _ = outbox.push(Batch { groups: vec![group(series, number, mark)] }, Now::default());
+    };
+    let end = Mark::Retracted(Reason::Removed);
+    for mark in [Mark::First(Value::Int(1)), end] {
+        push(&mut outbox, 0, mark);
+        outbox.front();
+        if !mark.is_retraction() {
+            outbox.acknowledge();
+        }
+    }
+    let retraction = [(group(0, 0, end).resource, point(0, end))];
+    if refused_first {
+        outbox.refused(&retraction);
+        outbox.acknowledge();
+    }
+    push(&mut outbox, 0, Mark::First(Value::Int(2)));
+    if taken {
+        outbox.front();
+        outbox.acknowledge();
+    }
+    push(&mut outbox, 1, Mark::First(Value::Int(3)));
+    if !refused_first {
+        outbox.refused(&retraction);
+        outbox.acknowledge();
+    }
+    push(&mut outbox, 0, end);
+    // One more life, which nobody hears of.
+    push(&mut outbox, 0, Mark::First(Value::Int(4)));
+    push(&mut outbox, 1, Mark::Next(Value::Int(5)));
+    push(&mut outbox, 0, end);
+    std::iter::from_fn(|| outbox.front().inspect(|_| outbox.acknowledge())).flat_map(|b| seen(&b)).collect()
+}
+
+#[test]
+fn an_end_stays_owed_when_the_one_before_was_refused_and_all_values_between_were_dropped() {
+    for (refused_first, taken) in [(true, false), (false, false), (true, true)] {
+        let given = refused_and_lived_again(refused_first, taken);
+        let ends = given.iter().filter(|(series, _, mark)| *series == 0 && mark.is_retraction()).count();
+        let values = given.iter().filter(|(series, _, mark)| *series == 0 && !mark.is_retraction()).count();
+        assert_eq!((ends, values), (1, 0), "refused first: {refused_first}, taken: {taken}: {given:?}");
+    }
+}
+
+#[test]
+fn the_end_of_a_life_that_nobody_heard_of_is_owed_to_nobody() {
+    let mut outbox = MemoryOutbox::new(0);
+    outbox.refused(&[(
+        group(1, 0, Mark::Retracted(Reason::Removed)).resource,
+        point(1, Mark::Retracted(Reason::Removed)),
+    )]);
+    for (number, series, mark) in [
+        (1, 0, Mark::First(Value::Int(1))),
+        (2, 1, Mark::First(Value::Int(1))),
+        (3, 0, Mark::Retracted(Reason::Removed)),
+    ] {
+        let _ = outbox.push(Batch { groups: vec![group(series, number, mark)] }, Now::default());
+    }
+    let given: Vec<Seen> = outbox.front().iter().flat_map(|b| seen(b)).collect();
+    assert_eq!(given, [(1, 2, Mark::First(Value::Int(1)))]);
 }

@@ -1,4 +1,4 @@
-//! A resource: how many attributes; of each the key, what it is, and the value.
+//! A resource: the version that made it; how many attributes; of each the key, what it is, and the value.
 
 use super::Damage;
 use super::content::{Content, put_count, put_text};
@@ -18,6 +18,7 @@ pub fn encode_resource(resource: &Resource) -> Vec<u8> {
     let mut out = Vec::new();
     // Both are sorted by key, and the one is part of the other.
     let mut on_points = resource.on_points().iter().peekable();
+    put_text(&mut out, resource.version());
     put_count(&mut out, resource.attributes().len());
     for (key, value) in resource.attributes() {
         put_text(&mut out, key);
@@ -43,6 +44,7 @@ pub fn encode_resource(resource: &Resource) -> Vec<u8> {
 /// What is wrong with the bytes.
 pub fn decode_resource(bytes: &[u8]) -> Result<Resource, Damage> {
     let mut content = Content::new(bytes);
+    let version = content.text()?;
     let count = content.count(LEAST)?;
     let mut attributes: Vec<(Text, AttributeValue, bool)> = Vec::with_capacity(count);
     for _ in 0..count {
@@ -54,7 +56,7 @@ pub fn decode_resource(bytes: &[u8]) -> Result<Resource, Damage> {
         attributes.push((key, value, on_points));
     }
     content.end()?;
-    Ok(Resource::with_copies(attributes))
+    Ok(Resource::with_copies(attributes).made_by(version))
 }
 
 /// The value, and whether every point carries it too.

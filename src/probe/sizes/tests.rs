@@ -42,6 +42,7 @@ fn facts(n: u8) -> Arc<Facts> {
         run_start: UnixNanos::UNKNOWN,
         restarts_start: UnixNanos::UNKNOWN,
         oom_kills: 0,
+        kills_since: None,
     })
 }
 
@@ -401,4 +402,18 @@ fn new_containers_and_old_ones_take_turns_when_there_is_no_time_for_all() {
         desk.pass(60.0);
     }
     assert!(olds >= 40 && news >= 40, "{olds} old, {news} new");
+}
+
+#[test]
+fn a_size_from_before_a_restart_goes_on_once_it_is_measured_and_ends_if_it_is_not() {
+    let mut desk = Desk::new();
+    desk.sizes.resume([id(1), id(2)].into_iter());
+    assert_eq!(desk.sampled([1, 2]), ["ask 1"], "nothing ends before it is asked");
+    assert_eq!(desk.answer(1, bytes(7)), NOTHING, "the first ones wait for each other");
+    assert_eq!(desk.pass(ROUND as f64 + 1.0), ["ask 2", "1 has 7", "2 ends sample_failed"]);
+    let mut desk = Desk::new();
+    desk.sizes.resume([id(1), id(2)].into_iter());
+    assert_eq!(desk.sampled([1]), ["ask 1"]);
+    assert_eq!(desk.answer(1, status(500)), ["1 fails", "1 ends sample_failed"]);
+    assert_eq!(desk.change(None), ["2 ends series_ended"], "nobody measures it any more");
 }

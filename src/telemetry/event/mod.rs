@@ -150,6 +150,8 @@ impl Signal {
 pub enum Event {
     /// The agent runs. `detail` says in a few words with what: engines, interval, collector.
     Started { version: &'static str, detail: String },
+    /// The outbox's directory holds what an agent before this one has published and not delivered.
+    Resumed { path: Text, series: u64, points: u64 },
     /// An engine answered for the first time, or is another one than before.
     EngineConnected { engine: Text, endpoint: Text, info: EngineInfo },
     /// An engine failed as a whole, and will be tried again in `retry_in`.
@@ -200,8 +202,9 @@ pub enum Event {
     ExportWarning { endpoint: Text, message: Text },
     /// The outbox was full, so that its oldest values had to go. Retractions never do.
     OutboxDropped { values: u64 },
-    /// What was found in the store could not be read, in part or at all; `points` of it are lost, as far as known.
-    StoreDamaged { path: Text, cause: Text, points: u64 },
+    /// What was found in the store could not be read, in part or at all: so many batches are lost, as far as known, and so
+    /// many owners of series, which nobody will retract.
+    StoreDamaged { path: Text, cause: Text, batches: u64, owners: u64 },
     /// The store cannot be written; memory has to do.
     StoreFailed { path: Text, cause: Text },
     /// The store can be written again.
@@ -230,6 +233,8 @@ pub enum Event {
     ShuttingDown { within: Duration },
     /// It ends, with so many points that were not delivered.
     Stopped { unsent: u64 },
+    /// It ends, and what was not delivered waits in the outbox's directory. `retractions` are among the `points`.
+    StoppedWithRest { path: Text, points: u64, retractions: u64 },
     /// It was asked a second time, and ends at once.
     SecondSignal,
 }
@@ -239,6 +244,7 @@ impl Event {
     pub fn name(&self) -> &'static str {
         match self {
             Self::Started { .. } => "started",
+            Self::Resumed { .. } => "resumed",
             Self::EngineConnected { .. } => "engine_connected",
             Self::EngineFailed { .. } => "engine_failed",
             Self::EngineRecovered { .. } => "engine_recovered",
@@ -279,6 +285,7 @@ impl Event {
             Self::OwnTelemetryRecovered { .. } => "own_telemetry_recovered",
             Self::ShuttingDown { .. } => "shutting_down",
             Self::Stopped { .. } => "stopped",
+            Self::StoppedWithRest { .. } => "stopped_with_rest",
             Self::SecondSignal => "second_signal",
         }
     }

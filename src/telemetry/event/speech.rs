@@ -82,9 +82,11 @@ impl Event {
     /// How it is said.
     pub fn speech(&self) -> Speech {
         match self {
-            Self::Started { .. } | Self::SettingsReloaded { .. } | Self::ShuttingDown { .. } => {
-                Speech::Always(Level::INFO)
-            }
+            Self::Started { .. }
+            | Self::Resumed { .. }
+            | Self::SettingsReloaded { .. }
+            | Self::ShuttingDown { .. }
+            | Self::StoppedWithRest { .. } => Speech::Always(Level::INFO),
             Self::CertificateUnchecked { .. } | Self::ServiceOff { .. } | Self::SecondSignal => {
                 Speech::Always(Level::WARN)
             }

@@ -34,7 +34,8 @@ impl Event {
             Self::SamplesDropped { engine, samples } => Tally::SamplesDropped(engine, *samples),
             Self::ExportDropped { reason, points, .. } => Tally::Dropped(*reason, *points),
             Self::OutboxDropped { values } => Tally::Dropped(DropReason::OutboxFull, *values),
-            Self::StoreDamaged { points, .. } => Tally::Dropped(DropReason::StoreDamaged, *points),
+            // How many points there were in a batch that cannot be read is not known: one at least.
+            Self::StoreDamaged { batches, .. } => Tally::Dropped(DropReason::StoreDamaged, *batches),
             Self::UnusableNumbers { count, .. } => Tally::Dropped(DropReason::Unusable, u64::from(*count)),
             Self::ExportRejected { rejected, .. } => Tally::Rejected(*rejected),
             Self::AttributesCut { count, .. } => Tally::Cut(u64::from(*count)),

@@ -27,6 +27,7 @@ impl fmt::Display for Event {
             | Self::SettingsRejected { .. }
             | Self::ShuttingDown { .. }
             | Self::Stopped { .. }
+            | Self::StoppedWithRest { .. }
             | Self::SecondSignal => self.say_agent(f),
             Self::ExportDelivered { .. }
             | Self::ExportRetrying { .. }
@@ -36,6 +37,7 @@ impl fmt::Display for Event {
             | Self::OwnTelemetryFailed { .. }
             | Self::OwnTelemetryRecovered { .. } => self.say_export(f),
             Self::OutboxDropped { .. }
+            | Self::Resumed { .. }
             | Self::StoreDamaged { .. }
             | Self::StoreFailed { .. }
             | Self::StoreRecovered { .. } => self.say_outbox(f),
@@ -149,19 +151,27 @@ impl Event {
                 f,
                 "the outbox is full: its {values} oldest values were dropped, no retractions; raise outbox.max_bytes or mend the collector"
             ),
-            Self::StoreDamaged { path, cause, points } => write!(
+            Self::Resumed { path, series, points } => write!(
                 f,
-                "state store {}: damaged: {}; going on with the last good state, {points} points lost",
+                "outbox.directory {}: going on with {series} series that were published before; {points} points wait to be delivered",
+                Shown(path)
+            ),
+            Self::StoreDamaged { path, cause, batches, owners } => write!(
+                f,
+                "outbox.directory {}: the store was damaged ({}) and is cut to its last good state; known to be lost: {batches} \
+                 batches, what was published of {owners} containers",
                 Shown(path),
                 Shown(cause)
             ),
             Self::StoreFailed { path, cause } => write!(
                 f,
-                "state store {}: cannot be written: {}; going on in memory, which a crash would lose",
+                "outbox.directory {} cannot be used: {}; going on in memory, which a crash would lose",
                 Shown(path),
                 Shown(cause)
             ),
-            Self::StoreRecovered { path } => write!(f, "state store {}: can be written again", Shown(path)),
+            Self::StoreRecovered { path } => {
+                write!(f, "outbox.directory {} can be used again, and everything is in it", Shown(path))
+            }
             _ => Ok(()),
         }
     }
@@ -194,6 +204,11 @@ impl Event {
             Self::ShuttingDown { within } => write!(f, "shutting down within {}", Took(*within)),
             Self::Stopped { unsent: 0 } => f.write_str("stopped; nothing is left to send"),
             Self::Stopped { unsent } => write!(f, "stopped; {unsent} points were not delivered"),
+            Self::StoppedWithRest { path, points, retractions } => write!(
+                f,
+                "stopped; {points} points ({retractions} retractions) wait in {} for the next start",
+                Shown(path)
+            ),
             Self::SecondSignal => f.write_str("asked a second time: ending at once"),
             _ => Ok(()),
         }

@@ -154,6 +154,14 @@ fn the_agent_speaks_of_its_settings_and_its_end() {
         &Event::CertificatesKept { peer: "https://h:2376".into(), cause: "tls.ca_file /ca: no".into() },
         "https://h:2376: new certificates are of no use, the old ones stay: tls.ca_file /ca: no",
     );
+    check(
+        &Event::StoppedWithRest { path: "/s".into(), points: 7, retractions: 3 },
+        "stopped; 7 points (3 retractions) wait in /s for the next start",
+    );
+    check(
+        &Event::Resumed { path: "/s".into(), series: 40, points: 7 },
+        "outbox.directory /s: going on with 40 series that were published before; 7 points wait to be delivered",
+    );
     check(&Event::Stopped { unsent: 0 }, "stopped; nothing is left to send");
     check(&Event::Stopped { unsent: 7 }, "stopped; 7 points were not delivered");
     check(

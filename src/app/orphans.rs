@@ -1,0 +1,163 @@
+//! What is still owed for engines that are no longer watched: retractions of theirs that the collector refused. Their own
+//! ledgers are gone, so one that outlives them owes these again.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use crate::ledger::{Commit, Ledger, STEP, TRIES};
+use crate::model::batch::{Batch, Point};
+use crate::model::published::Decision;
+use crate::model::series::Resource;
+use crate::model::time::UnixNanos;
+use crate::pipeline::Finding;
+
+/// The debts of engines that left. One for all; shared.
+#[derive(Debug, Default)]
+pub(super) struct Orphans(Mutex<Debts>);
+
+#[derive(Debug, Default)]
+struct Debts {
+    ledger: Ledger,
+    alone: bool,
+}
+
+impl Orphans {
+    /// An engine is no longer watched. Returns a time below which nothing of it will be sent any more: the points of
+    /// whoever publishes under the same identities lie above it.
+    pub(super) fn adopt(&self, finding: &Finding) -> UnixNanos {
+        self.debts().ledger.inherit(finding.identities.clone(), finding.latest);
+        // What is owed again bears times that follow close on those of the engine, not the time at which it is sent.
+        finding.latest.after(STEP * u32::from(TRIES + 1))
+    }
+
+    /// No engine is watched any more, so nobody asks for what is due: it is given as soon as it is owed.
+    pub(super) fn stay_alone(&self) {
+        self.debts().alone = true;
+    }
+
+    /// The collector refused these. What has to be sent at once, if anything has.
+    pub(super) fn owe(&self, refused: &[(Arc<Resource>, Point)]) -> Option<Decision> {
+        let mut debts = self.debts();
+        debts.ledger.owe_again(refused);
+        if debts.alone { debts.due() } else { None }
+    }
+
+    /// An engine sends a batch: what has to be sent before it.
+    pub(super) fn before(&self, batch: &Batch) -> Option<Decision> {
+        let mut debts = self.debts();
+        debts.ledger.yield_to(batch);
+        debts.due()
+    }
+
+    fn debts(&self) -> MutexGuard<'_, Debts> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Debts {
+    fn due(&mut self) -> Option<Decision> {
+        // At time 0: right behind the last point.
+        let Commit { batch, changes, latest, .. } = self.ledger.commit(UnixNanos::UNKNOWN);
+        (!batch.is_empty()).then(|| Decision { batch, changes, latest, ..Decision::default() })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ledger::{Facet, Owner};
+    use crate::model::batch::{Mark, Reason, SeriesPoint};
+    use crate::model::series::{AttributeInterner, Kind, Metric, Value};
+
+    static METRICS: [Metric; 2] =
+        [Metric { name: "a", unit: "1", kind: Kind::Gauge }, Metric { name: "b", unit: "1", kind: Kind::Gauge }];
+
+    fn resource() -> Arc<Resource> {
+        Arc::new(Resource::new(vec![("container.id".into(), "c0ffee".into())], &[]))
+    }
+
+    fn publish(ledger: &mut Ledger, metrics: &'static [Metric], millis: u64) -> Batch {
+        let attributes = AttributeInterner::default().intern(&[]);
+        let point = |metric| SeriesPoint {
+            metric,
+            attributes: attributes.clone(),
+            start: UnixNanos::UNKNOWN,
+            value: Value::Int(1),
+        };
+        let now = UnixNanos(millis * 1_000_000);
+        ledger.publish(Owner::Engine, Facet::State, &resource(), metrics.iter().map(point).collect(), now);
+        ledger.commit(now).batch
+    }
+
+    /// An engine that left at 7 ms, and its retractions, which wait to be sent.
+    fn left(orphans: &Orphans) -> (Batch, Vec<(Arc<Resource>, Point)>) {
+        let mut ledger = Ledger::default();
+        publish(&mut ledger, &METRICS, 5);
+        ledger.end_all(Reason::Unwatched, UnixNanos(7_000_000));
+        let batch = ledger.commit(UnixNanos(7_000_000)).batch;
+        let finding = Finding {
+            engine: "left".into(),
+            containers: 0,
+            series: 2,
+            error: None,
+            latest: ledger.latest(),
+            identities: ledger.identities(),
+        };
+        assert_eq!(orphans.adopt(&finding), UnixNanos(13_000_000));
+        let of = batch.groups.iter().flat_map(|g| g.points.iter().map(|p| (g.resource.clone(), p.clone())));
+        let refused = of.collect();
+        (batch, refused)
+    }
+
+    fn times(decision: Option<Decision>) -> Vec<(u64, usize)> {
+        let decision = decision.unwrap_or_default();
+        assert_eq!(decision.batch.points(), decision.batch.retractions());
+        decision.batch.groups.iter().map(|g| (g.time.0 / 1_000_000, g.points.len())).collect()
+    }
+
+    #[test]
+    fn what_is_refused_of_an_engine_that_left_goes_with_the_next_batch_of_another_one() {
+        let orphans = Orphans::default();
+        let (_waits, refused) = left(&orphans);
+        for tries in 1..=u64::from(TRIES) {
+            assert!(orphans.owe(&refused).is_none());
+            assert_eq!(times(orphans.before(&Batch::default())), [(7 + tries, 2)]);
+            assert!(orphans.before(&Batch::default()).is_none(), "it is owed once");
+        }
+        orphans.owe(&refused);
+        assert!(orphans.before(&Batch::default()).is_none(), "five times");
+    }
+
+    #[test]
+    fn at_the_end_it_goes_at_once() {
+        let orphans = Orphans::default();
+        let (_waits, refused) = left(&orphans);
+        orphans.stay_alone();
+        assert_eq!(times(orphans.owe(&refused)), [(8, 2)]);
+    }
+
+    #[test]
+    fn what_lives_again_is_not_ended_and_the_rest_of_it_is_another_ledger_s_from_then_on() {
+        let orphans = Orphans::default();
+        let (_waits, refused) = left(&orphans);
+        orphans.owe(&refused);
+        let mut again = Ledger::default();
+        let batch = publish(&mut again, &METRICS[..1], 20);
+        let due = orphans.before(&batch).unwrap_or_default();
+        let ended: Vec<&str> = due.batch.groups.iter().flat_map(|g| &g.points).map(|p| p.metric.name).collect();
+        assert_eq!(ended, ["b"]);
+        assert!(due.batch.groups.iter().all(|g| matches!(g.points[0].mark, Mark::Retracted(Reason::Unwatched))));
+        orphans.owe(&refused);
+        assert!(orphans.before(&Batch::default()).is_none());
+    }
+
+    #[test]
+    fn what_nobody_has_to_deliver_any_more_is_forgotten() {
+        let orphans = Orphans::default();
+        let (waits, refused) = left(&orphans);
+        drop((waits, refused));
+        let unknown = resource();
+        let point = publish(&mut Ledger::default(), &METRICS[..1], 1).groups[0].points[0].clone();
+        orphans.owe(&[(unknown, Point { mark: Mark::Retracted(Reason::Removed), ..point })]);
+        assert!(orphans.before(&Batch::default()).is_none());
+    }
+}

@@ -1,0 +1,205 @@
+//! Does the core's jobs with the store, and opens it again after a failure: with what is intact, if it is damaged.
+
+use super::Shelf;
+use super::files::Media;
+use super::job::{Job, Opened, Outcome, Write};
+use super::notice::{Damage, Trouble};
+use super::store::{Done, Fetch, Store};
+use super::{Front, Row, salvage};
+use crate::outbox::Pushed;
+use crate::outbox::record::Words;
+
+/// A file of up to so many bytes is checked from its first to its last whenever it is opened. A larger one is checked
+/// where it is read: each record has its own sums.
+const CHECKED_BYTES: u64 = 64 << 20;
+
+/// Keeps the store open.
+pub(super) struct Keeper<M> {
+    media: M,
+    words: Words,
+    max_bytes: u64,
+    store: Option<Store>,
+    /// A transaction of which nobody knows whether it is durable: its number, and where its batches are.
+    doubtful: Option<(u64, u64, u64)>,
+    /// The store's books are ahead of what is on disk: it was only read.
+    is_ahead: bool,
+    /// The store is known to be damaged.
+    damaged: Option<Trouble>,
+    /// What was cut, until it is told.
+    damage: Option<Damage>,
+    /// What was dropped by a transaction before one that failed.
+    dropped: Pushed,
+}
+
+impl<M: Media> Keeper<M> {
+    pub(super) fn new(media: M, max_bytes: u64) -> Self {
+        Self {
+            media,
+            words: Words::default(),
+            max_bytes,
+            store: None,
+            doubtful: None,
+            is_ahead: false,
+            damaged: None,
+            damage: None,
+            dropped: Pushed::default(),
+        }
+    }
+
+    pub(super) fn media(&self) -> &M {
+        &self.media
+    }
+
+    /// What was cut since this was asked last.
+    pub(super) fn damage(&mut self) -> Option<Damage> {
+        self.damage.take()
+    }
+
+    /// Opens the store for the first time. A batch that cannot be read is damage, too.
+    pub(super) fn open(&mut self) -> Result<Opened, Trouble> {
+        self.media.prepare()?;
+        match self.open_and_read() {
+            Err(trouble) if trouble.is_damage() => {
+                self.store = None;
+                self.damaged = Some(trouble);
+                self.open_and_read()
+            }
+            result => result,
+        }
+    }
+
+    fn open_and_read(&mut self) -> Result<Opened, Trouble> {
+        let mut rows: Vec<Row> = Vec::new();
+        self.reopen(&mut |row| rows.push(row))?;
+        let (shelf, front) = self.read(None)?;
+        let latest = self.store.iter().flat_map(Store::latest);
+        let latest = latest.map(|(engine, latest)| (engine.clone(), latest)).collect();
+        Ok(Opened { rows, latest, shelf, front, damage: self.damage.take() })
+    }
+
+    /// Opens the store, cut to what is intact if it is damaged.
+    fn reopen(&mut self, row: &mut dyn FnMut(Row)) -> Result<(), Trouble> {
+        (self.store, self.is_ahead) = (None, false);
+        self.media.prepare()?;
+        if let Some(cause) = self.damaged.clone() {
+            self.cut(cause)?;
+        }
+        let mut rows = Vec::new();
+        let opened = match self.try_open(&mut |row| rows.push(row)) {
+            Err(cause) if cause.is_damage() => {
+                rows.clear();
+                self.cut(cause)?;
+                self.try_open(&mut |row| rows.push(row))
+            }
+            opened => opened,
+        };
+        self.store = Some(opened?);
+        rows.into_iter().for_each(row);
+        Ok(())
+    }
+
+    fn try_open(&mut self, row: &mut dyn FnMut(Row)) -> Result<Store, Trouble> {
+        let failed = |error| Trouble::io("the store", &error);
+        match self.media.open().map_err(failed)? {
+            Some((_, 0)) => Err(Trouble::damaged("the store's file is empty")),
+            Some((backend, length)) => Store::open(backend, length <= CHECKED_BYTES, &mut self.words, row),
+            None => {
+                // Made beside, so that there never is a store that is not whole.
+                let backend = self.media.beside().map_err(failed)?;
+                drop(Store::open(backend, false, &mut self.words, row)?);
+                self.media.replace().map_err(failed)?;
+                let (backend, _) = self.media.open().map_err(failed)?.ok_or_else(|| Trouble::damaged("it is gone"))?;
+                Store::open(backend, false, &mut self.words, row)
+            }
+        }
+    }
+
+    /// A new store of what is intact takes the damaged one's place.
+    fn cut(&mut self, cause: Trouble) -> Result<(), Trouble> {
+        let damage = salvage::salvage(&mut self.media, &mut self.words, cause.to_string())?;
+        self.damaged = None;
+        // What was in doubt is what it is now; the rows come from memory.
+        self.damage = Some(damage);
+        Ok(())
+    }
+
+    /// Does a job. `fetch` gives the batches that are to be written.
+    pub(super) fn run(&mut self, job: &Job, fetch: Fetch<'_>) -> Outcome {
+        let result = match job {
+            Job::Write(write) => self.write(write, fetch),
+            Job::Read(after) => self.read(*after).map(|(_, front)| Outcome::Read(front)),
+            Job::Tidy => self.tidy(),
+            Job::Close => {
+                self.store = None;
+                self.media.release();
+                Ok(Outcome::Closed)
+            }
+        };
+        result.unwrap_or_else(|trouble| self.failed(trouble, job))
+    }
+
+    fn write(&mut self, write: &Write, fetch: Fetch<'_>) -> Result<Outcome, Trouble> {
+        if self.store.is_none() || self.is_ahead {
+            self.reopen(&mut |_| {})?;
+        }
+        let again = self.left_by_doubtful();
+        let Self { store: Some(store), words, .. } = self else { return Err(Trouble::damaged("the store is closed")) };
+        if write.reconcile.is_some() {
+            let dropped = store.reconcile(write, words)?;
+            self.dropped.dropped_values += dropped.dropped_values;
+        }
+        let transaction = store.transaction() + 1;
+        let from = store.next();
+        self.doubtful = Some((transaction, from, from + write.count as u64));
+        let mut done = match write.make_room {
+            true => store.make_room(write, self.max_bytes, words)?,
+            false => store.write(write, again, fetch, words)?,
+        };
+        self.doubtful = None;
+        let before = std::mem::take(&mut self.dropped);
+        done.dropped.dropped_values += before.dropped_values;
+        done.dropped.unowed_retractions += before.unowed_retractions;
+        Ok(Outcome::Done(done))
+    }
+
+    /// The batches, from one up to but not including another, of a transaction that was believed to have failed and has
+    /// not: they are still in memory and will be written again.
+    fn left_by_doubtful(&self) -> Option<(u64, u64)> {
+        let (transaction, from, to) = self.doubtful?;
+        (self.store.as_ref()?.transaction() >= transaction).then_some((from, to))
+    }
+
+    fn read(&mut self, after: Option<u64>) -> Result<(Shelf, Option<Front>), Trouble> {
+        if self.store.is_none() {
+            self.reopen(&mut |_| {})?;
+        }
+        let below = self.left_by_doubtful().map_or(u64::MAX, |(from, _)| from);
+        let Self { store: Some(store), words, .. } = self else { return Ok(Default::default()) };
+        self.is_ahead |= store.settles();
+        let front = store.read(after, below, words)?;
+        Ok((store.shelf(), front))
+    }
+
+    fn tidy(&mut self) -> Result<Outcome, Trouble> {
+        self.store.as_mut().map_or(Ok(()), Store::tidy)?;
+        Ok(Outcome::Done(Done::default()))
+    }
+
+    /// Gives up the store as it is, and looks at once what can be read of it.
+    fn failed(&mut self, trouble: Trouble, job: &Job) -> Outcome {
+        self.store = None;
+        if trouble.is_damage() {
+            self.damaged = Some(trouble.clone());
+        }
+        let after = match job {
+            Job::Write(write) => write.acked,
+            Job::Read(after) => *after,
+            _ => None,
+        };
+        let readable = self.read(after).ok();
+        if readable.is_none() {
+            self.store = None;
+        }
+        Outcome::Failed { trouble, readable }
+    }
+}

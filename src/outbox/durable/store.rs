@@ -1,0 +1,227 @@
+//! The store: one transaction at a time, whole or not at all.
+
+use std::sync::Arc;
+
+use redb::{Builder, Database, StorageBackend, WriteTransaction};
+
+use super::books::{Books, Tables, Turn};
+use super::job::Write;
+use super::notice::Trouble;
+use super::quiet::quietly;
+use super::{Front, Row, Shelf};
+use crate::model::Text;
+use crate::model::batch::Batch;
+use crate::model::time::UnixNanos;
+use crate::outbox::Pushed;
+use crate::outbox::record::Words;
+
+/// What redb may keep of the file in memory, and what waits to be written.
+const CACHE_BYTES: usize = 3 << 20;
+
+/// An open store. After an error it must not be used again.
+pub(super) struct Store {
+    /// `None` once it is closed, or given up after a panic.
+    db: Option<Database>,
+    books: Books,
+}
+
+/// Gives what waits in memory, one batch at a time, each with the time of its push.
+pub(super) type Fetch<'a> = &'a dyn Fn(usize) -> Option<(Arc<Batch>, UnixNanos)>;
+
+/// What a transaction has led to.
+#[derive(Debug, Default)]
+pub(super) struct Done {
+    /// What is on disk now.
+    pub(super) shelf: Shelf,
+    /// The oldest batch, if it was not loaded before.
+    pub(super) front: Option<Front>,
+    /// What had to go.
+    pub(super) dropped: Pushed,
+}
+
+impl Store {
+    /// Opens what is there, or makes a new one of an empty file. Reads the rows of the ledger, which are given to `row`.
+    ///
+    /// # Errors
+    /// The file is damaged, or cannot be read or written.
+    pub(super) fn open(
+        backend: impl StorageBackend,
+        check: bool,
+        words: &mut Words,
+        row: &mut dyn FnMut(Row),
+    ) -> Result<Self, Trouble> {
+        quietly(|| {
+            let mut builder = Builder::new();
+            builder.set_cache_size(CACHE_BYTES).set_check_integrity_on_open(check);
+            let db = builder.create_with_backend(backend).map_err(redb::Error::from)?;
+            let mut store = Self { db: Some(db), books: Books::default() };
+            let (transaction, books) = store.begin()?;
+            let is_new = books.load(&Tables::open(&transaction)?, words, row)?;
+            if is_new {
+                transaction.commit().map_err(redb::Error::from)?;
+            } else {
+                transaction.abort().map_err(redb::Error::from)?;
+            }
+            Ok(store)
+        })
+    }
+
+    fn begin(&mut self) -> Result<(WriteTransaction, &mut Books), Trouble> {
+        let Self { db, books } = self;
+        let db = db.as_ref().ok_or_else(|| Trouble::damaged("the store is closed"))?;
+        Ok((db.begin_write().map_err(redb::Error::from)?, books))
+    }
+
+    /// The number of the last transaction that is durable.
+    pub(super) fn transaction(&self) -> u64 {
+        self.books.state.transaction
+    }
+
+    /// The number that the next batch gets.
+    pub(super) fn next(&self) -> u64 {
+        self.books.state.next
+    }
+
+    /// What is on disk.
+    pub(super) fn shelf(&self) -> Shelf {
+        self.books.shelf
+    }
+
+    /// Of each engine, the time that none of its points is later than.
+    pub(super) fn latest(&self) -> impl Iterator<Item = (&Text, UnixNanos)> {
+        self.books.state.latest.iter().map(|(engine, latest)| (engine, UnixNanos(*latest)))
+    }
+
+    /// Whether reading brings what is known by heart ahead of what is on disk.
+    pub(super) fn settles(&self) -> bool {
+        !self.books.unborn.is_empty()
+    }
+
+    /// The oldest batch whose number is above `after` and below `below`, without writing anything.
+    pub(super) fn read(&mut self, after: Option<u64>, below: u64, words: &mut Words) -> Result<Option<Front>, Trouble> {
+        quietly(|| {
+            let (transaction, books) = self.begin()?;
+            let tables = Tables::open(&transaction)?;
+            let mut turn = Turn { tables, books, words, fresh: Default::default() };
+            let mut from = after.map_or(0, |after| after + 1);
+            while let Some((seq, head)) = turn.first(from)?.filter(|(seq, _)| *seq < below) {
+                let (mut batch, _) = turn.batch(seq)?;
+                if seq > turn.books.state.settled {
+                    turn.books.unborn.settle(Arc::make_mut(&mut batch));
+                }
+                turn.books.resources.passed();
+                if !batch.is_empty() {
+                    return Ok(Some(Front { seq, batch, bytes: head.bytes }));
+                }
+                from = seq + 1;
+            }
+            Ok(None)
+        })
+    }
+
+    /// Brings what is on disk in line with what is live, before anything is written behind it.
+    pub(super) fn reconcile(&mut self, write: &Write, words: &mut Words) -> Result<Pushed, Trouble> {
+        let Some(what) = write.reconcile else { return Ok(Pushed::default()) };
+        self.transact(words, |turn| {
+            write.acked.map_or(Ok(()), |acked| turn.acknowledge(acked))?;
+            turn.reconcile(what, &write.rows)
+        })
+    }
+
+    /// Writes what was decided, and what was acknowledged before, in the place of batches that are written `again`.
+    pub(super) fn write(
+        &mut self,
+        write: &Write,
+        again: Option<(u64, u64)>,
+        fetch: Fetch<'_>,
+        words: &mut Words,
+    ) -> Result<Done, Trouble> {
+        let mut done = self.transact(words, |turn| {
+            let (from, to) = again.unwrap_or_default();
+            while let Some((seq, _)) = turn.first(from)?.filter(|(seq, _)| *seq < to) {
+                turn.remove(seq)?;
+            }
+            turn.write(write, fetch)
+        })?;
+        done.shelf = self.books.shelf;
+        Ok(done)
+    }
+
+    /// Drops what there is no room for.
+    pub(super) fn make_room(&mut self, write: &Write, max: u64, words: &mut Words) -> Result<Done, Trouble> {
+        let mut done = self.transact(words, |turn| {
+            write.acked.map_or(Ok(()), |acked| turn.acknowledge(acked))?;
+            let front = turn.front(write.loaded)?;
+            Ok(Done { front, dropped: turn.make_room(max)?, ..Done::default() })
+        })?;
+        done.shelf = self.books.shelf;
+        Ok(done)
+    }
+
+    /// One transaction.
+    pub(super) fn transact<T>(
+        &mut self,
+        words: &mut Words,
+        work: impl FnOnce(&mut Turn<'_>) -> Result<T, Trouble>,
+    ) -> Result<T, Trouble> {
+        quietly(|| {
+            let (transaction, books) = self.begin()?;
+            books.state.transaction += 1;
+            let unborn_before = books.unborn.changes();
+            let tables = Tables::open(&transaction)?;
+            let mut turn = Turn { tables, books, words, fresh: Default::default() };
+            let result = work(&mut turn)?;
+            turn.close(unborn_before)?;
+            transaction.commit().map_err(redb::Error::from)?;
+            Ok(result)
+        })
+    }
+
+    /// Gives back to the device what is no longer needed. It takes several transactions.
+    pub(super) fn tidy(&mut self) -> Result<(), Trouble> {
+        let db = self.db.as_mut().ok_or_else(|| Trouble::damaged("the store is closed"))?;
+        quietly(|| db.compact().map(|_| ()).map_err(|error| redb::Error::from(error).into()))
+    }
+}
+
+impl Drop for Store {
+    /// redb may panic here, too.
+    fn drop(&mut self) {
+        let db = self.db.take();
+        // There is nobody to tell: what counts was durable before.
+        let _ = quietly(|| {
+            drop(db);
+            Ok(())
+        });
+    }
+}
+
+impl Turn<'_> {
+    fn write(&mut self, write: &Write, fetch: Fetch<'_>) -> Result<Done, Trouble> {
+        write.acked.map_or(Ok(()), |acked| self.acknowledge(acked))?;
+        let from = self.books.state.next;
+        for index in 0..write.count {
+            let Some((batch, pushed)) = fetch(index) else {
+                return Err(Trouble::damaged("a batch that was to be written is gone"));
+            };
+            let seq = from + index as u64;
+            self.put(seq, &batch, pushed)?;
+            if index == 0 {
+                self.fresh.insert(seq, batch);
+            }
+        }
+        let last = self.last(u64::MAX)?.map_or(0, |(last, _)| last);
+        self.books.state.next = (from + write.count as u64).max(last + 1);
+        if write.all_rows {
+            let keep: std::collections::HashSet<_> = write.rows.iter().map(|(key, _)| key).collect();
+            let gone: Vec<_> = self.books.rows.keys().filter(|key| !keep.contains(key)).cloned().collect();
+            gone.into_iter().try_for_each(|key| self.put_row(&(key, None)))?;
+        }
+        write.rows.iter().try_for_each(|row| self.put_row(row))?;
+        for (engine, latest) in &write.latest {
+            let kept = self.books.state.latest.entry(engine.clone()).or_default();
+            *kept = latest.0.max(*kept);
+        }
+        Ok(Done { front: self.front(write.loaded)?, ..Done::default() })
+    }
+}

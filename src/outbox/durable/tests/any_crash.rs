@@ -1,0 +1,371 @@
+//! Any history of pushes, deliveries, crashes, restarts and faults of the disk, against a model.
+
+use std::time::Duration;
+
+use proptest::collection::vec;
+use proptest::prelude::*;
+
+use super::agent::{ALL, Agent, Live, Seen, Series, decide, seen};
+use super::disk::{Disk, Fault};
+use crate::model::batch::Mark;
+use crate::model::time::{Now, UnixNanos};
+use crate::outbox::durable::job::Said;
+
+#[derive(Debug, Clone)]
+enum Step {
+    /// Publishes (`true`) or retracts series, all in one batch.
+    Push(Vec<(Series, bool)>),
+    Take,
+    Acknowledge,
+    /// Delivers all that there is.
+    Drain,
+    /// The process dies after so many more operations of the disk, at the latest when it is asked to; a random number
+    /// says what is left of what was not synced.
+    Crash(u32, u64),
+    /// It ends in order and starts again.
+    Restart,
+    /// The disk fails for so many steps.
+    Fault(Fault, u8),
+}
+
+fn push() -> impl Strategy<Value = Step> {
+    vec((0..ALL, prop::bool::weighted(0.7)), 1..6).prop_map(Step::Push)
+}
+
+fn steps() -> impl Strategy<Value = Vec<Step>> {
+    let crash = (0..60u32, any::<u64>()).prop_map(|(after, left)| Step::Crash(after, left));
+    vec(
+        prop_oneof![8 => push(), 3 => Just(Step::Take), 3 => Just(Step::Acknowledge), 1 => Just(Step::Drain),
+            2 => crash, 1 => Just(Step::Restart)],
+        1..40,
+    )
+}
+
+fn steps_with_faults() -> impl Strategy<Value = Vec<Step>> {
+    let crash = (0..60u32, any::<u64>()).prop_map(|(after, left)| Step::Crash(after, left));
+    let fault = prop::sample::select(vec![Fault::Dead, Fault::Full, Fault::Unsure]);
+    let fault = (fault, 1..8u8).prop_map(|(fault, steps)| Step::Fault(fault, steps));
+    vec(
+        prop_oneof![8 => push(), 3 => Just(Step::Take), 3 => Just(Step::Acknowledge), 1 => Just(Step::Drain),
+            2 => crash, 1 => Just(Step::Restart), 2 => fault],
+        1..40,
+    )
+}
+
+/// Everything that was ever decided and survived, and what became of it.
+struct Model {
+    disk: Disk,
+    agent: Agent,
+    max_bytes: u64,
+    live: Live,
+    /// What was pushed, with what was live then.
+    pushed: Vec<(Vec<Seen>, Live)>,
+    /// So many pushes are known to be durable.
+    durable: usize,
+    time: u64,
+    /// What was given out and acknowledged, in order.
+    delivered: Vec<Vec<Seen>>,
+    /// What is out.
+    given: Option<Vec<Seen>>,
+    /// What was out, or acknowledged last, when the process died: it may come again.
+    again: Option<Vec<Seen>>,
+    fault_steps: u8,
+    faults: bool,
+}
+
+impl Model {
+    fn new(max_bytes: u64, faults: bool) -> Self {
+        let disk = Disk::default();
+        let (agent, live) = Agent::start(&disk, max_bytes, Now { wall: UnixNanos(1), ..Now::default() });
+        assert_eq!(live, Some((Live::new(), 0)));
+        Self {
+            disk,
+            agent,
+            max_bytes,
+            live: Live::new(),
+            pushed: Vec::new(),
+            durable: 0,
+            time: 1,
+            delivered: Vec::new(),
+            given: None,
+            again: None,
+            fault_steps: 0,
+            faults,
+        }
+    }
+
+    fn run(&mut self, steps: &[Step]) {
+        for step in steps {
+            self.step(step);
+            if self.fault_steps > 0 {
+                self.fault_steps -= 1;
+                self.agent.pass(Duration::from_secs(1));
+                if self.fault_steps == 0 {
+                    self.mend();
+                }
+            }
+            if self.disk.is_dead() {
+                self.die(17);
+            }
+        }
+        self.mend();
+        self.drain();
+        if self.disk.is_dead() {
+            self.die(4);
+            self.drain();
+        }
+    }
+
+    fn mend(&mut self) {
+        self.fault_steps = 0;
+        self.disk.fail(None);
+        self.agent.pass(Duration::from_secs(40));
+        self.settled();
+    }
+
+    /// Nothing is under way: what was pushed is durable, if the disk works.
+    fn settled(&mut self) {
+        if !self.disk.is_dead() && !self.agent.core().is_memory() {
+            assert!(self.agent.core().is_written() || self.given.is_some() || !self.delivered.is_empty());
+            self.durable = self.pushed.len();
+        }
+    }
+
+    fn step(&mut self, step: &Step) {
+        match step {
+            Step::Push(actions) => {
+                self.time += 1;
+                let decision = decide(&mut self.live, actions, self.time);
+                if decision.batch.is_empty() {
+                    return;
+                }
+                self.pushed.push((seen(&decision.batch), self.live.clone()));
+                self.agent.push(decision);
+                self.settled();
+            }
+            Step::Take => self.take(),
+            Step::Acknowledge => self.acknowledge(),
+            Step::Drain => self.drain(),
+            Step::Crash(after, left) if self.fault_steps == 0 => {
+                self.disk.dies_after(*after);
+                if *after == 0 {
+                    self.die(*left);
+                }
+            }
+            Step::Restart if self.fault_steps == 0 => self.restart(),
+            // What was decided while the disk failed is in memory alone, and would be gone.
+            Step::Fault(fault, steps) if !self.disk.is_dead() => {
+                self.disk.lives();
+                self.disk.fail(Some(*fault));
+                self.fault_steps = *steps;
+            }
+            _ => {}
+        }
+    }
+
+    fn take(&mut self) {
+        if self.disk.is_dead() {
+            return;
+        }
+        let Some(batch) = self.agent.take() else { return };
+        let batch = seen(&batch);
+        assert!(!batch.is_empty(), "an empty batch is never given out");
+        match &self.given {
+            Some(given) => assert_eq!(*given, batch, "the same until it is acknowledged"),
+            None => {
+                if !self.faults {
+                    let newest = batch.iter().map(|(_, time, _)| *time).max().unwrap();
+                    let durable = self.pushed[..self.durable].iter().flat_map(|(points, _)| points);
+                    assert!(durable.clone().any(|(_, time, _)| *time == newest), "given before it was durable");
+                }
+                self.given = Some(batch);
+            }
+        }
+    }
+
+    fn acknowledge(&mut self) {
+        self.agent.acknowledge();
+        if let Some(given) = self.given.take() {
+            self.deliver(given);
+        }
+    }
+
+    /// Of what came before a crash one batch may come again.
+    fn deliver(&mut self, batch: Vec<Seen>) {
+        if let Some(again) = self.again.take()
+            && again == batch
+        {
+            return;
+        }
+        self.delivered.push(batch);
+    }
+
+    fn drain(&mut self) {
+        for _ in 0..10_000 {
+            self.take();
+            if self.given.is_none() || self.disk.is_dead() {
+                return;
+            }
+            self.acknowledge();
+        }
+        panic!("it never ends");
+    }
+
+    fn restart(&mut self) {
+        if self.disk.is_dead() {
+            return;
+        }
+        let disk = self.disk.clone();
+        let (new, _) = Agent::start(&Disk::default(), 0, self.agent.now);
+        std::mem::replace(&mut self.agent, new).close();
+        if disk.is_dead() {
+            return self.die(3);
+        }
+        self.start(self.pushed.len());
+    }
+
+    fn die(&mut self, random: u64) {
+        let (new, _) = Agent::start(&Disk::default(), 0, self.agent.now);
+        // Nothing is closed in order: the disk is dead.
+        self.disk.dies_after(0);
+        drop(std::mem::replace(&mut self.agent, new));
+        self.disk.crash(keep(random));
+        self.start(self.durable);
+    }
+
+    /// Begins with what is on the disk: what was pushed up to some moment, of which at least `durable` is known.
+    fn start(&mut self, durable: usize) {
+        let given = self.given.take();
+        let last = self.delivered.last().cloned();
+        let (mut agent, mut live) = Agent::start(&self.disk, self.max_bytes, self.agent.now);
+        if self.disk.is_dead() {
+            drop(agent);
+            self.disk.crash(keep(29));
+            (agent, live) = Agent::start(&self.disk, self.max_bytes, self.agent.now);
+        }
+        self.agent = agent;
+        assert_eq!(self.agent.damage, [], "a crash is no damage");
+        let (live, latest) = live.expect("the disk works");
+        let at = self.pushed.iter().take_while(|(points, _)| points[0].1 <= latest).count();
+        assert!(at >= durable, "{durable} pushes were durable, {at} are there");
+        let before = Live::new();
+        assert_eq!(&live, at.checked_sub(1).map_or(&before, |last| &self.pushed[last].1), "exactly what was live then");
+        self.pushed.truncate(at);
+        self.durable = at;
+        self.live = live;
+        // Either the one that is out was not acknowledged, or the acknowledgement of the last was not durable.
+        self.given = None;
+        match given {
+            // It comes again, for the first time as far as it is known to be delivered.
+            Some(given) => self.again = self.again.take().filter(|again| *again == given),
+            None => self.again = last,
+        }
+    }
+
+    /// What the collector believes in the end.
+    fn belief(&self) -> Live {
+        let mut belief = Live::new();
+        for (series, _, mark) in self.delivered.iter().flatten() {
+            match mark.is_retraction() {
+                true => belief.remove(series),
+                false => belief.insert(*series),
+            };
+        }
+        belief
+    }
+
+    /// What has to have been given out: all that survived, in order, less the dropped values, less the retractions of
+    /// lives of which no value is left; and the first value that is left of a life is marked as such.
+    fn expected(&self, is_dropped: impl Fn(&Seen) -> bool) -> Vec<Seen> {
+        let mut known = Live::new();
+        let mut out = Vec::new();
+        for point in self.pushed.iter().flat_map(|(points, _)| points) {
+            let (series, time, mark) = *point;
+            let mark = match mark {
+                Mark::Retracted(_) if known.remove(&series) => mark,
+                Mark::Retracted(_) => continue,
+                _ if is_dropped(point) => continue,
+                Mark::First(value) | Mark::Next(value) if known.contains(&series) => Mark::Next(value),
+                Mark::First(value) | Mark::Next(value) => {
+                    known.insert(series);
+                    Mark::First(value)
+                }
+            };
+            out.push((series, time, mark));
+        }
+        out
+    }
+}
+
+/// What of the disk is left, at random.
+fn keep(mut random: u64) -> impl FnMut() -> bool {
+    random |= 1;
+    move || {
+        random ^= random << 13;
+        random ^= random >> 7;
+        random ^= random << 17;
+        random & 4 == 0
+    }
+}
+
+/// As many as are asked for in the environment; a few where nothing is said, because unoptimized builds are slow.
+fn some() -> ProptestConfig {
+    let usual = ProptestConfig::default();
+    let cases = if usual.cases == 256 { 40 } else { usual.cases };
+    ProptestConfig { cases, max_shrink_iters: 2000, ..usual }
+}
+
+proptest! {
+    #![proptest_config(some())]
+
+    #[test]
+    fn nothing_durable_is_lost_or_out_of_order_whenever_the_process_dies(steps in steps()) {
+        let mut model = Model::new(u64::MAX, false);
+        model.run(&steps);
+        let given: Vec<Seen> = model.delivered.iter().flatten().copied().collect();
+        prop_assert_eq!(given, model.expected(|_| false));
+        prop_assert_eq!(model.belief(), model.live.clone());
+        prop_assert_eq!(model.agent.core().stats().left, Default::default());
+    }
+
+    #[test]
+    fn only_values_go_when_there_is_no_room(steps in steps(), max_bytes in 0..2000u64) {
+        let mut model = Model::new(max_bytes, false);
+        model.run(&steps);
+        let given: Vec<Seen> = model.delivered.iter().flatten().copied().collect();
+        let is_dropped = |point: &Seen| !given.iter().any(|(series, time, mark)| {
+            (series, time) == (&point.0, &point.1) && !mark.is_retraction()
+        });
+        prop_assert_eq!(&given, &model.expected(is_dropped));
+        // What still lives and was not dropped is told of by the next probe, what does not was retracted.
+        prop_assert!(model.belief().is_subset(&model.live));
+        let dropped: usize = model.agent.said.iter().map(|said| match said {
+            Said::Dropped(pushed) => pushed.dropped_values,
+            _ => 0,
+        }).sum();
+        prop_assert!(max_bytes == 0 || dropped == 0 || model.agent.is_within_limit());
+    }
+
+    #[test]
+    fn a_disk_that_fails_for_a_while_leaves_no_series_behind(steps in steps_with_faults()) {
+        let mut model = Model::new(u64::MAX, true);
+        model.run(&steps);
+        prop_assert!(!model.agent.core().is_memory(), "{:?}", model.agent.said);
+        prop_assert_eq!(model.belief(), model.live.clone());
+    }
+}
+
+#[test]
+fn a_life_that_was_dropped_whole_is_not_retracted_after_a_restart() {
+    let mut model = Model::new(0, false);
+    let push = |series, publish| Step::Push(vec![(series, publish)]);
+    model.run(&[push(0, true), push(7, true), push(0, false), Step::Drain, Step::Restart, push(7, false)]);
+    assert!(model.delivered.iter().flatten().all(|(series, ..)| *series == 0), "{:?}", model.delivered);
+}
+
+#[test]
+fn what_was_given_out_from_memory_stays_the_first_when_the_disk_recovers() {
+    let mut model = Model::new(u64::MAX, true);
+    model.run(&[Step::Fault(Fault::Unsure, 3), Step::Push(vec![(1, true), (1, false)]), Step::Take]);
+    assert_eq!(model.belief(), Live::new());
+}

@@ -1,0 +1,215 @@
+//! The storage thread: the only one that waits for the disk, and nobody waits for it longer than he wants to.
+
+use std::path::PathBuf;
+use std::sync::mpsc::{self, RecvTimeoutError};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use super::Settings;
+use super::core::Core;
+use super::files::Directory;
+use super::job::{Next, Opened, Said};
+use super::keeper::Keeper;
+use super::notice::{InUse, Notice, Trouble, TroubleKind};
+use crate::model::published::Believed;
+use crate::model::time::Clock;
+
+/// How long the start waits for the disk: as long as it takes to check some GiB. After that the memory has to do, until
+/// the disk answers.
+const OPENING: Duration = Duration::from_secs(60);
+
+/// What the thread and everybody else share.
+#[derive(Debug)]
+struct Shared {
+    core: Mutex<Core>,
+    /// Something changed that the thread should know of.
+    wake: Condvar,
+}
+
+/// The thread, as everybody else sees it. It ends when this is dropped.
+#[derive(Debug)]
+pub(in crate::outbox) struct Handle {
+    shared: Arc<Shared>,
+    ended: Arc<std::sync::atomic::AtomicBool>,
+}
+
+/// What the thread tells.
+pub(in crate::outbox) trait Hears: Send + 'static {
+    /// Something changed: what is to be had, what is written, what is left.
+    fn changed(&self);
+    /// Something that people should know.
+    fn notice(&self, notice: Notice);
+}
+
+struct Thread<H> {
+    shared: Arc<Shared>,
+    ended: Arc<std::sync::atomic::AtomicBool>,
+    keeper: Keeper<Directory>,
+    directory: PathBuf,
+    clock: Clock,
+    hears: H,
+}
+
+/// What came of the opening, if it was in time.
+type Answer = Result<Believed, InUse>;
+
+/// Opens the store and starts the thread that works on it.
+///
+/// # Errors
+/// Another process has the directory.
+pub(in crate::outbox) fn start(
+    settings: Settings,
+    clock: Clock,
+    hears: impl Hears,
+) -> Result<(Handle, Believed), InUse> {
+    let core = Mutex::new(Core::new(settings.max_bytes, settings.memory_max_bytes));
+    let shared = Arc::new(Shared { core, wake: Condvar::new() });
+    let ended = Arc::default();
+    let keeper = Keeper::new(Directory::new(settings.directory.clone()), settings.max_bytes);
+    let handle = Handle { shared: shared.clone(), ended: Arc::clone(&ended) };
+    let (answer, answered) = mpsc::sync_channel(1);
+    let thread = Thread { shared, ended, keeper, directory: settings.directory, clock, hears };
+    let spawned = std::thread::Builder::new().name("outbox".into()).spawn(move || thread.run(&answer));
+    if let Err(error) = spawned {
+        // Everything waits in memory from now on; there is no thread to try again.
+        let trouble = Trouble::io("no thread for the outbox", &error);
+        handle.lock().not_opened(trouble, false, clock.now().mono);
+        return Ok((handle, Believed::default()));
+    }
+    match answered.recv_timeout(OPENING) {
+        Ok(answer) => Ok((handle, answer?)),
+        Err(RecvTimeoutError::Disconnected | RecvTimeoutError::Timeout) => {
+            handle.too_late(clock);
+            Ok((handle, Believed::default()))
+        }
+    }
+}
+
+impl Handle {
+    /// The core. Who changes it calls [`Handle::wake`] afterwards. Nobody holds it while the disk works.
+    pub(in crate::outbox) fn lock(&self) -> MutexGuard<'_, Core> {
+        lock(&self.shared.core)
+    }
+
+    /// There may be something to do.
+    pub(in crate::outbox) fn wake(&self) {
+        self.shared.wake.notify_all();
+    }
+
+    /// The start goes on without what is on disk.
+    fn too_late(&self, clock: Clock) {
+        let trouble = Trouble::new(TroubleKind::Device, "the disk does not answer");
+        // The thread says it when it comes to it.
+        self.lock().not_opened(trouble, false, clock.now().mono);
+    }
+}
+
+impl Drop for Handle {
+    fn drop(&mut self) {
+        self.ended.store(true, std::sync::atomic::Ordering::Release);
+        self.wake();
+    }
+}
+
+fn lock(core: &Mutex<Core>) -> MutexGuard<'_, Core> {
+    // A panic while it was held would be a bug; going on with what it holds loses less than stopping.
+    core.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl<H: Hears> Thread<H> {
+    fn run(mut self, answer: &mpsc::SyncSender<Answer>) {
+        let opened = self.keeper.open();
+        if self.begin(opened, answer) {
+            while self.step() {}
+        }
+    }
+
+    /// Tells the core what was found, if it still wants to know. Whether there is anything to go on with.
+    fn begin(&mut self, opened: Result<Opened, Trouble>, answer: &mpsc::SyncSender<Answer>) -> bool {
+        let now = self.clock.now().mono;
+        let mut core = lock(&self.shared.core);
+        if core.is_memory() {
+            core.opening_is_over(now);
+            drop(core);
+            let trouble = Trouble::new(TroubleKind::Device, "the disk has not answered for a minute");
+            self.say(Said::Unusable(trouble));
+            return true;
+        }
+        let result = match opened {
+            Ok(mut opened) => {
+                let damage = opened.damage.take();
+                let believed = believed(&opened);
+                core.opened(opened);
+                drop(core);
+                if let Some(damage) = damage {
+                    let directory = self.directory.clone();
+                    self.hears.notice(Notice::Damaged { directory, damage });
+                }
+                Ok(believed)
+            }
+            Err(trouble) => match self.keeper.media().in_use() {
+                Some(in_use) => Err(in_use),
+                None => {
+                    let said = core.not_opened(trouble, true, now);
+                    drop(core);
+                    self.say(said);
+                    Ok(Believed::default())
+                }
+            },
+        };
+        let goes_on = result.is_ok();
+        // Nobody waits any more: then the core was told so above.
+        let _ = answer.try_send(result);
+        goes_on
+    }
+
+    /// One job, or a wait for one; `false` when it is over.
+    fn step(&mut self) -> bool {
+        let mut core = lock(&self.shared.core);
+        let job = loop {
+            if self.ended.load(std::sync::atomic::Ordering::Acquire) {
+                return false;
+            }
+            let now = self.clock.now().mono;
+            match core.next(now) {
+                Next::Do(job) => break job,
+                Next::Wait if core.is_closed() => return false,
+                Next::Wait => core = self.shared.wake.wait(core).unwrap_or_else(PoisonError::into_inner),
+                Next::WaitUntil(at) => {
+                    let wait = self.shared.wake.wait_timeout(core, at.since(now));
+                    core = wait.unwrap_or_else(PoisonError::into_inner).0;
+                }
+            }
+        };
+        drop(core);
+        let outcome = self.keeper.run(&job, &|index| lock(&self.shared.core).held(index));
+        let said = lock(&self.shared.core).done(outcome, self.clock.now().mono);
+        if let Some(damage) = self.keeper.damage() {
+            self.hears.notice(Notice::Damaged { directory: self.directory.clone(), damage });
+        }
+        said.into_iter().for_each(|said| self.say(said));
+        self.hears.changed();
+        true
+    }
+
+    fn say(&self, said: Said) {
+        let directory = self.directory.clone();
+        self.hears.notice(match said {
+            Said::Unusable(trouble) => Notice::Unusable { directory, trouble },
+            Said::Recovered => Notice::Recovered { directory },
+            Said::Dropped(pushed) => Notice::Dropped { pushed },
+        });
+    }
+}
+
+fn believed(opened: &Opened) -> Believed {
+    let mut believed = Believed::default();
+    for ((engine, owner), standing) in &opened.rows {
+        if let Some(standing) = standing {
+            let owners = believed.engines.entry(engine.clone()).or_default();
+            owners.push((owner.clone(), standing.clone()));
+        }
+    }
+    believed.latest = opened.latest.iter().map(|(_, latest)| *latest).max().unwrap_or_default();
+    believed
+}

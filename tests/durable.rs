@@ -1,0 +1,340 @@
+//! The program itself with a directory for its outbox: killed, started again, ended while nobody listens. The judge replays
+//! what a collector got and watches the rules.
+
+#![expect(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot go on says where")]
+
+use std::fmt::Write as _;
+use std::fs;
+use std::io::{BufRead, BufReader};
+use std::process::{Child, Command, Output, Stdio};
+use std::sync::{Arc, Mutex};
+
+use dockpulse::model::time::Clock;
+use dockpulse::sink::belief::Belief;
+use rustix::process::{Pid, Signal, kill_process};
+use tempfile::TempDir;
+
+#[expect(dead_code, reason = "other tests use more of it")]
+#[path = "support/collector.rs"]
+mod collector;
+#[expect(dead_code, reason = "other tests use more of it")]
+#[path = "support/engine.rs"]
+mod engine;
+
+use collector::Collector;
+use engine::SmallEngine;
+
+/// So many requests, one each interval, until something must have happened.
+const PATIENCE: usize = 300;
+
+/// A container of an engine that changes.
+#[derive(Debug, Clone)]
+struct Container {
+    name: String,
+    started: &'static str,
+    samples: u64,
+}
+
+/// The containers of one engine; each is known by its name's bytes.
+#[derive(Debug, Clone, Default)]
+struct World(Arc<Mutex<Vec<Container>>>);
+
+impl World {
+    fn of(names: &[&str]) -> Self {
+        let world = Self::default();
+        names.iter().for_each(|name| world.run(name));
+        world
+    }
+
+    fn run(&self, name: &str) {
+        let container = Container { name: name.to_owned(), started: "2026-01-01T00:00:01Z", samples: 0 };
+        self.0.lock().unwrap().push(container);
+    }
+
+    fn remove(&self, name: &str) {
+        self.0.lock().unwrap().retain(|c| c.name != name);
+    }
+
+    fn answer(&self, path: &str) -> Option<String> {
+        let mut all = self.0.lock().unwrap();
+        let one = path.strip_prefix("/containers/").and_then(|path| path.split_once('/'));
+        Some(match (path, one) {
+            ("/events", _) => return None,
+            ("/_ping", _) => "OK".to_owned(),
+            ("/version", _) => r#"{"Version":"28.0.0","ApiVersion":"1.47","MinAPIVersion":"1.24"}"#.to_owned(),
+            ("/info", _) => r#"{"Name":"ci","Architecture":"x86_64","MemTotal":8000000000}"#.to_owned(),
+            ("/containers/json", _) => {
+                let entry = |c: &Container| {
+                    let (id, name) = (id(&c.name), &c.name);
+                    format!(
+                        r#"{{"Id":"{id}","Names":["/{name}"],"Image":"web:1","State":"running","Status":"Up 5 hours"}}"#
+                    )
+                };
+                format!("[{}]", all.iter().map(entry).collect::<Vec<_>>().join(","))
+            }
+            (_, Some((of, "json"))) => all.iter().find(|c| id(&c.name) == of).map_or_else(String::new, inspected),
+            (_, Some((of, _))) => all.iter_mut().find(|c| id(&c.name) == of).map_or_else(String::new, sampled),
+            _ => panic!("the engine is asked for {path}"),
+        })
+    }
+}
+
+fn id(name: &str) -> String {
+    let mut id: String = name.bytes().fold(String::new(), |mut id, b| {
+        write!(id, "{b:02x}").unwrap();
+        id
+    });
+    id.extend(std::iter::repeat_n('0', 64 - id.len()));
+    id
+}
+
+fn inspected(c: &Container) -> String {
+    format!(
+        r#"{{"Id":"{}","Name":"/{}","Created":"2026-01-01T00:00:00Z","RestartCount":0,
+            "State":{{"Status":"running","StartedAt":"{}","ExitCode":0}},
+            "HostConfig":{{"Memory":0,"NanoCpus":0}},"Config":{{"Image":"web:1"}}}}"#,
+        id(&c.name),
+        c.name,
+        c.started
+    )
+}
+
+fn sampled(c: &mut Container) -> String {
+    c.samples += 1;
+    let (minute, second, used) = (c.samples / 600, c.samples / 10 % 60, 3_000_000 * c.samples);
+    format!(
+        r#"{{"read":"2026-01-01T06:{minute:02}:{second:02}.{}Z","pids_stats":{{"current":2}},
+            "cpu_stats":{{"cpu_usage":{{"total_usage":{used},"usage_in_kernelmode":0,"usage_in_usermode":{used}}},
+            "system_cpu_usage":90000000,"online_cpus":2}},
+            "memory_stats":{{"usage":2000000,"limit":8000000000,"stats":{{"inactive_file":500000,"anon":1000000}}}}}}"#,
+        c.samples % 10
+    )
+}
+
+/// A folder with settings and a state directory, engines, and what the collector believes.
+struct Rig {
+    folder: TempDir,
+    engines: Vec<SmallEngine>,
+    agent: Option<Child>,
+    log: Arc<Mutex<String>>,
+    collector: Collector,
+    belief: Belief,
+    read: usize,
+    clock: Clock,
+}
+
+impl Rig {
+    async fn of(worlds: &[&World]) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let engine = |(i, world): (usize, &&World)| {
+            let (at, world) = (folder.path().join(format!("engine-{i}")), (*world).clone());
+            fs::create_dir(&at).unwrap();
+            SmallEngine::answering(&at, move |path| world.answer(path))
+        };
+        let engines = worlds.iter().enumerate().map(engine).collect();
+        let (collector, log) = (Collector::start().await, Arc::default());
+        let (belief, clock) = (Belief::default(), Clock::start());
+        let rig = Self { folder, engines, agent: None, log, collector, belief, read: 0, clock };
+        rig.write_settings(worlds.len(), "");
+        rig
+    }
+
+    fn write_settings(&self, engines: usize, more: &str) {
+        let mut text = format!("interval: 100ms\ntelemetry: {{ metrics: false, traces: false }}\n{more}\nengines:\n");
+        for (i, engine) in self.engines.iter().take(engines).enumerate() {
+            writeln!(text, "  - {{ name: engine-{i}, endpoint: \"{}\" }}", engine.endpoint()).unwrap();
+        }
+        write!(text, "export: {{ endpoint: {} }}\nshutdown: {{ timeout: 2s }}\n", self.collector.url()).unwrap();
+        text.push_str("outbox: { directory: state }\n");
+        fs::write(self.folder.path().join("settings.yaml"), text).unwrap();
+    }
+
+    fn command(&self, command: &str) -> Command {
+        let mut program = Command::new(env!("CARGO_BIN_EXE_dockpulse"));
+        program.args([command, "--config", "settings.yaml"]).current_dir(self.folder.path()).env_clear();
+        program.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        program
+    }
+
+    fn start(&mut self) {
+        let mut agent = self.command("run").spawn().unwrap();
+        let (lines, to) = (BufReader::new(agent.stderr.take().unwrap()).lines(), self.log.clone());
+        std::thread::spawn(move || {
+            for line in lines.map_while(Result::ok) {
+                writeln!(to.lock().unwrap(), "{line}").unwrap();
+            }
+        });
+        self.agent = Some(agent);
+    }
+
+    fn kill(&mut self) {
+        let mut agent = self.agent.take().unwrap();
+        agent.kill().unwrap();
+        agent.wait().unwrap();
+    }
+
+    /// Ends the agent in order. Returns its exit status.
+    async fn terminate(&mut self) -> Option<i32> {
+        let mut agent = self.agent.take().unwrap();
+        kill_process(Pid::from_child(&agent), Signal::TERM).unwrap();
+        tokio::task::spawn_blocking(move || agent.wait().unwrap().code()).await.unwrap()
+    }
+
+    async fn once(&self) -> Output {
+        let mut command = self.command("once");
+        tokio::task::spawn_blocking(move || command.output().unwrap()).await.unwrap()
+    }
+
+    async fn believes(&mut self, containers: &[&str]) {
+        self.until(|rig| rig.live() == containers).await;
+    }
+
+    async fn until(&mut self, what: impl Fn(&Self) -> bool) {
+        let most = self.read + PATIENCE;
+        while !what(self) {
+            assert!(self.read < most, "not within {PATIENCE} requests: {:?}\n{}", self.live(), self.log());
+            let received = self.collector.wait_for(self.read + 1).await;
+            self.belief.apply(&received[self.read].message(), self.clock.now());
+            self.read += 1;
+        }
+    }
+
+    fn live(&self) -> Vec<&str> {
+        let mut names: Vec<&str> =
+            self.belief.live().filter_map(|e| Some(&**e.resource.text("container.name")?)).collect();
+        names.sort_unstable();
+        names.dedup();
+        names
+    }
+
+    fn has(&self, container: &str, metric: &str) -> bool {
+        self.belief.live().any(|e| {
+            *e.id.metric.name == *metric && e.resource.text("container.name").is_some_and(|name| &**name == container)
+        })
+    }
+
+    /// How many lives the container's series have begun at most.
+    fn lives(&self, container: &str) -> u32 {
+        let of = |e: &dockpulse::sink::belief::Entry<'_>| {
+            e.resource.text("container.name").is_some_and(|name| &**name == container)
+        };
+        self.belief.series().filter(of).map(|e| e.series.lives).max().unwrap_or(0)
+    }
+
+    fn log(&self) -> String {
+        self.log.lock().unwrap().clone()
+    }
+
+    /// Ends the agent; everything is retracted and no rule was broken.
+    async fn end(mut self) {
+        assert_eq!(self.terminate().await, Some(0), "{}", self.log());
+        self.until(|rig| rig.belief.live().next().is_none()).await;
+        assert_eq!(self.belief.violations(), [], "{}", self.log());
+    }
+}
+
+impl Drop for Rig {
+    fn drop(&mut self) {
+        if let Some(agent) = &mut self.agent {
+            let _ = agent.kill();
+            let _ = agent.wait();
+        }
+    }
+}
+
+#[tokio::test]
+async fn what_vanished_while_the_agent_was_dead_is_retracted_and_the_rest_goes_on_without_a_gap() {
+    let world = World::of(&["db", "web"]);
+    let mut rig = Rig::of(&[&world]).await;
+    rig.start();
+    rig.until(|rig| rig.has("db", "container.cpu.usage") && rig.has("web", "container.cpu.usage")).await;
+    rig.kill();
+    world.remove("web");
+    rig.start();
+    rig.believes(&["db"]).await;
+    let seen = rig.read;
+    rig.until(|rig| rig.read > seen + 5).await;
+    assert_eq!((rig.lives("db"), rig.lives("web")), (1, 1), "{}", rig.log());
+    assert!(rig.has("db", "container.cpu.usage"), "what needs two samples goes on too");
+    rig.end().await;
+}
+
+#[tokio::test]
+async fn what_could_not_be_delivered_at_the_end_waits_for_the_next_start() {
+    let world = World::of(&["db", "web"]);
+    let mut rig = Rig::of(&[&world]).await;
+    rig.start();
+    rig.believes(&["db", "web"]).await;
+    rig.collector.stop().await;
+    assert_eq!(rig.terminate().await, Some(0), "{}", rig.log());
+    assert!(rig.log().contains("retractions) wait in state for the next start"), "{}", rig.log());
+    world.remove("web");
+    rig.collector.listen().await;
+    rig.start();
+    rig.until(|rig| rig.live() == ["db"] && rig.lives("db") == 2).await;
+    rig.end().await;
+}
+
+#[tokio::test]
+async fn an_engine_that_is_taken_out_of_the_settings_meanwhile_is_retracted_and_may_come_back() {
+    let (one, other) = (World::of(&["db"]), World::of(&["web"]));
+    let mut rig = Rig::of(&[&one, &other]).await;
+    rig.start();
+    rig.believes(&["db", "web"]).await;
+    rig.kill();
+    rig.write_settings(1, "");
+    rig.start();
+    rig.believes(&["db"]).await;
+    rig.write_settings(2, "");
+    kill_process(Pid::from_child(rig.agent.as_ref().unwrap()), Signal::HUP).unwrap();
+    rig.believes(&["db", "web"]).await;
+    assert_eq!((rig.lives("db"), rig.lives("web")), (1, 2), "{}", rig.log());
+    rig.kill();
+    rig.start();
+    let seen = rig.read;
+    rig.until(|rig| rig.read > seen + 5).await;
+    assert_eq!((rig.lives("db"), rig.lives("web")), (1, 2), "{}", rig.log());
+    rig.end().await;
+}
+
+#[tokio::test]
+async fn a_metric_that_was_turned_off_meanwhile_ends_alone() {
+    let world = World::of(&["web"]);
+    let mut rig = Rig::of(&[&world]).await;
+    rig.start();
+    rig.until(|rig| rig.has("web", "container.pids.count")).await;
+    rig.kill();
+    rig.write_settings(1, "metrics: { container.pids.count: false }");
+    rig.start();
+    rig.until(|rig| !rig.has("web", "container.pids.count")).await;
+    assert_eq!((rig.live(), rig.lives("web")), (vec!["web"], 1), "{}", rig.log());
+    rig.end().await;
+}
+
+#[tokio::test]
+async fn a_second_process_does_not_take_the_directory_and_names_the_first() {
+    let world = World::of(&["web"]);
+    let mut rig = Rig::of(&[&world]).await;
+    rig.start();
+    rig.believes(&["web"]).await;
+    let second = rig.once().await;
+    let said = String::from_utf8(second.stderr).unwrap();
+    let first = rig.agent.as_ref().unwrap().id().to_string();
+    assert_eq!(second.status.code(), Some(1), "{said}");
+    assert!(said.lines().count() == 1 && said.contains("state") && said.contains(&first), "{said}");
+    rig.end().await;
+}
+
+#[tokio::test]
+async fn what_vanished_between_two_single_probes_is_retracted_by_the_second() {
+    let world = World::of(&["db", "web"]);
+    let mut rig = Rig::of(&[&world]).await;
+    assert!(rig.once().await.status.success());
+    rig.believes(&["db", "web"]).await;
+    world.remove("web");
+    world.run("new");
+    assert!(rig.once().await.status.success());
+    rig.believes(&["db", "new"]).await;
+    assert_eq!((rig.lives("db"), rig.lives("web")), (1, 1));
+    assert_eq!(rig.belief.violations(), []);
+}

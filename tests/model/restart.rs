@@ -1,0 +1,199 @@
+//! The agent is killed, and the next one goes on with what was committed: the store, in the plainest way.
+
+use std::collections::BTreeMap;
+
+use dockpulse::ledger::Commit;
+use dockpulse::model::Text;
+use dockpulse::model::container::ContainerId;
+use dockpulse::model::published::{Change, Owner, Standing};
+use dockpulse::model::time::UnixNanos;
+use dockpulse::pipeline::{Pipeline, Published};
+use dockpulse::probe::Input;
+
+use crate::collector::SIZE_METRICS;
+use crate::engine::Container;
+use crate::script::{Call, Choice};
+use crate::world::{Duty, MEMORY, TIMEOUT, World, settings};
+
+/// What was started so shortly before a kill may not have been seen by the agent that was killed.
+const UNSEEN: u64 = 2 * MEMORY;
+/// Within so long after its begin an agent has found out what goes on.
+const SETTLED: u64 = 3 * TIMEOUT;
+
+/// What is kept of what was committed.
+#[derive(Default)]
+pub(crate) struct Store {
+    owners: BTreeMap<String, (Owner, Standing)>,
+    latest: UnixNanos,
+    /// Since when the agent is dead.
+    dead: Option<u64>,
+    pub(crate) kills: u32,
+    /// What the engine was called when the agent was killed.
+    pub(crate) called: Option<Text>,
+}
+
+impl Store {
+    pub(crate) fn is_dead(&self) -> bool {
+        self.dead.is_some()
+    }
+
+    pub(crate) fn keep(&mut self, commit: &Commit) {
+        for Change { owner, standing } in &commit.changes {
+            let key = format!("{owner:?}");
+            match standing {
+                Some(standing) => self.owners.insert(key, (owner.clone(), standing.clone())),
+                None => self.owners.remove(&key),
+            };
+        }
+        self.latest = commit.latest;
+    }
+}
+
+impl World {
+    /// Nothing is on its way any more. Ends that were refused and not yet sent again would be lost.
+    pub(crate) fn kill(&mut self) {
+        if self.store.is_dead() || self.ever_refused || self.refuse {
+            return;
+        }
+        self.store.dead = Some(self.now);
+        self.store.kills += 1;
+        self.calls.clear();
+        self.duties.clear();
+        self.streams.close_all();
+        self.watching = None;
+        (self.good, self.failing, self.attempts, self.retry) = (false, None, 0, None);
+        (self.introduced, self.last_list) = (false, None);
+    }
+
+    pub(crate) fn begin_anew(&mut self) {
+        let Some(killed) = self.store.dead.take() else { return };
+        self.note("-- the next agent begins");
+        (self.changed_link, self.unreached) = (self.now, true);
+        self.store.called = self
+            .store
+            .owners
+            .values()
+            .find(|(owner, _)| *owner == Owner::Engine)
+            .and_then(|(_, s)| s.resource.text("dockpulse.engine.name").cloned());
+        // Not all of them may be measured within a round.
+        self.size_trouble |= self.choice.sizes > 0;
+        for c in &mut self.engine.containers {
+            (c.described, c.samples) = (None, 0);
+        }
+        self.forget_what_nobody_can_know(killed);
+        self.expect_to_go_on(killed);
+        let owners = self.store.owners.values().cloned().collect();
+        let published = Published { owners, latest: self.store.latest, samples_go_on: true };
+        self.pipeline = Pipeline::restored(settings(self.choice), 1, published);
+        self.apply(Input::Wake);
+    }
+
+    /// The next agent knows what is live and since when it counts. It does not know how high counters were, and nothing of
+    /// what has ended.
+    fn forget_what_nobody_can_know(&mut self, killed: u64) {
+        let lately = |at: u64| at + UNSEEN > killed;
+        let (clocks_run_true, containers) = (self.clocks_run_true, &self.engine.containers);
+        self.collector.forget(|s| {
+            let c = s.container.as_ref().and_then(|id| containers.iter().find(|c| c.id.as_str() == &**id));
+            let Some(c) = c else { return !s.live };
+            let renewed = s.metric.name.starts_with("container.network") && lately(c.renewed);
+            // Only the count itself tells whether it was set back.
+            let counts = s.metric.name == "container.restarts" && lately(c.run_since);
+            let kills = s.metric.name == "container.memory.oom_kill.count";
+            // A run that followed another at once, or whose start no clock tells, may be taken for that.
+            let run = lately(c.run_since) && (!clocks_run_true || c.follows_at_once());
+            !s.live || renewed || counts || kills || run
+        });
+    }
+
+    /// What nothing happened to goes on.
+    fn expect_to_go_on(&mut self, killed: u64) {
+        let calm = !self.ever_failed && !self.blind && !self.ever_anonymous && !self.engine.inspect_forbidden;
+        let healthy = self.engine.list == Call::Works && self.engine.connect == Call::Works;
+        let as_before = self.choices.last().is_none_or(|(at, _)| at + MEMORY < killed);
+        if !calm || !healthy || !as_before || self.choice.max > 0 || self.choice.concurrency > 0 {
+            return;
+        }
+        for c in &self.engine.containers {
+            let series = self.collector.series.iter().enumerate();
+            let live = series.filter(|(_, s)| s.live && s.container.as_deref() == Some(c.id.as_str()));
+            let live = live.filter(|(_, s)| !SIZE_METRICS.contains(&s.metric.name)).map(|(at, s)| (at, s.ends));
+            self.duties.push((self.now + SETTLED, killed, Duty::GoesOn(c.id.clone(), live.collect())));
+        }
+    }
+
+    pub(crate) fn check_goes_on(&mut self, id: &ContainerId, killed: u64, series: &[(usize, u32)]) {
+        let undisturbed = |c: &Container| {
+            let works = [c.stats, c.inspect].iter().all(|call| *call == Call::Works);
+            works && !c.ever_failed && !c.inspect_failed && c.touched + MEMORY < killed
+        };
+        let goes_on = self.engine.containers.iter().any(|c| c.id == *id && undisturbed(c));
+        let as_before = self.choices.last().is_none_or(|(at, _)| at + MEMORY < killed);
+        if !goes_on || !as_before || self.ever_failed || self.blind || self.ever_anonymous {
+            return;
+        }
+        let ended = series.iter().find(|(at, ends)| self.collector.series[*at].ends > *ends);
+        if let Some((at, _)) = ended {
+            let name = self.collector.series[*at].metric.name;
+            self.wrong(format!("{name} of {id} ended over a restart of the agent, and nothing had happened to it"));
+        }
+    }
+}
+
+mod cases {
+    use super::*;
+    use crate::script::Change::*;
+    use crate::script::Step::*;
+    use crate::script::{Script, Step};
+    use crate::world::play;
+
+    fn check(settings: Choice, steps: &[Step]) {
+        let script = Script { settings, running: 2, delays: Vec::new(), steps: steps.to_vec() };
+        if let Err(wrong) = play(&script) {
+            panic!("{wrong}");
+        }
+    }
+
+    #[test]
+    fn what_was_there_before_and_is_still_there_goes_on_whatever_the_clocks_do_meanwhile() {
+        for minutes in [0, 60, -60] {
+            for clock in [Clock(minutes), EngineClock(minutes)] {
+                check(Choice::default(), &[Pass(9000), Kill, clock, Pass(5000), Begin, Pass(6500)]);
+            }
+        }
+        check(Choice::default(), &[EngineClock(60), Run(2), Pass(9000), Kill, Pass(5000), Begin, Pass(6500)]);
+    }
+
+    #[test]
+    fn what_vanished_stopped_or_was_renamed_meanwhile_ends() {
+        for change in [Remove, Recreate, Exit(1), Rename(3), Relabel(2), WaitToRestart(1), Restart, LinkGone(0)] {
+            check(Choice { attributes: 1, ..Choice::default() }, &[Pass(3000), Kill, Do(0, change), Pass(500), Begin]);
+        }
+    }
+
+    #[test]
+    fn settings_that_changed_meanwhile_end_what_they_no_longer_let_through() {
+        for settings in [Choice { filter: 1, ..Choice::default() }, Choice { off: 2, ..Choice::default() }] {
+            check(
+                Choice { sizes: 2, ..Choice::default() },
+                &[Pass(9000), Do(0, Rename(6)), Kill, Reload(settings), Begin],
+            );
+        }
+    }
+
+    #[test]
+    fn an_engine_that_cannot_be_reached_after_a_restart_loses_its_series_after_the_grace() {
+        for grace in [0, 900] {
+            let settings = Choice { grace, ..Choice::default() };
+            check(settings, &[Pass(3000), Kill, Connect(Call::Fails), Pass(100), Begin, Pass(2000)]);
+            check(settings, &[Pass(3000), Kill, List(Call::Hangs), Pass(100), Begin, Pass(5000)]);
+        }
+    }
+
+    #[test]
+    fn a_killed_process_is_not_forgotten_and_none_is_made_up() {
+        let oom = |fatal| Do(0, OutOfMemory { fatal });
+        check(Choice::default(), &[Pass(3000), oom(false), oom(false), Pass(100), Kill, Pass(100), Begin, oom(false)]);
+        check(Choice::default(), &[Pass(3000), oom(true), Pass(100), Kill, Pass(100), Begin, Pass(100), Do(0, Start)]);
+    }
+}

@@ -1,0 +1,29 @@
+//! What the built program is run against from outside: a simulated engine on a socket, a collector that tells what it
+//! is sent, the program itself as a process, and a judge that holds one against the other.
+#![expect(clippy::unwrap_used, clippy::expect_used, reason = "a fake fails loudly")]
+
+pub(crate) mod agent;
+pub(crate) mod collector;
+pub(crate) mod ears;
+pub(crate) mod engine;
+pub(crate) mod judge;
+pub(crate) mod words;
+
+use std::io::{IsTerminal, Write};
+
+/// One line that is written over by the next, where somebody watches.
+pub(crate) fn progress(line: &str) {
+    let mut out = std::io::stderr();
+    if out.is_terminal() {
+        let _ = write!(out, "\r\x1b[K{line}").and_then(|()| out.flush());
+    }
+}
+
+/// Words that the usual test harness knows: whoever passes them asks for other tests.
+pub(crate) fn is_for_other_tests(args: &[String]) -> bool {
+    const HARNESS: [&str; 9] =
+        ["--nocapture", "--no-capture", "--list", "--ignored", "--exact", "--skip", "--test-threads", "-q", "--quiet"];
+    let is_filter = |arg: &String| arg.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_');
+    let known = |arg: &String| HARNESS.iter().any(|h| arg == h || arg.starts_with(&format!("{h}=")));
+    args.iter().any(known) || args.first().is_some_and(is_filter)
+}
