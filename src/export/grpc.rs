@@ -8,7 +8,7 @@ use std::time::Duration;
 use bytes::{BufMut, Bytes};
 use http::uri::{PathAndQuery, Scheme};
 use http::{HeaderMap, HeaderValue, Uri};
-use http_body_util::{BodyExt, Full, Limited};
+use http_body_util::{BodyExt, Full, Limited, StreamBody};
 use hyper::body::Frame;
 use opentelemetry_proto::tonic::collector::metrics::v1::ExportMetricsServiceResponse;
 use prost::Message;
@@ -245,15 +245,42 @@ impl Service<http::Request<Body>> for Guarded {
         Box::pin(async move {
             let (mut head, body) = answer.await?.into_parts();
             head.headers = sound_details(head.headers);
+            let encoding = head.headers.remove("grpc-encoding").and_then(|name| Encoding::of(name.as_bytes()));
             // 5 bytes before the message: a flag and its length.
             let body = Limited::new(body, LONGEST_ANSWER + 5).map_frame(|frame| match frame.into_trailers() {
                 Ok(trailers) => Frame::trailers(sound_details(trailers)),
                 Err(data) => data,
             });
-            Ok(http::Response::from_parts(head, Body::new(body)))
+            let body = match encoding {
+                None => Body::new(body),
+                Some(encoding) => decompressed(body, encoding).await,
+            };
+            Ok(http::Response::from_parts(head, body))
         })
     }
 }
+
+/// A whole answer, not compressed: servers answer compressed when the request was.
+async fn decompressed<E>(body: impl hyper::body::Body<Data = Bytes, Error = E>, encoding: Encoding) -> Body
+where
+    E: Into<BoxError> + Send + 'static,
+{
+    let whole = match body.collect().await {
+        Ok(whole) => whole,
+        Err(error) => {
+            return Body::new(StreamBody::new(tokio_stream::once(Err::<Frame<Bytes>, BoxError>(error.into()))));
+        }
+    };
+    let trailers = whole.trailers().cloned();
+    let message = whole.to_bytes();
+    let plain = if message.is_empty() { Some(message) } else { encoding.plain_message(message, LONGEST_ANSWER) };
+    Body::new(Full::new(plain.unwrap_or(NO_ANSWER)).with_trailers(async move { trailers.map(Ok) }))
+}
+
+type BoxError = Box<dyn Error + Send + Sync>;
+
+/// A message that is none of OTLP's.
+const NO_ANSWER: Bytes = Bytes::from_static(&[0, 0, 0, 0, 1, 0xff]);
 
 fn sound_details(headers: HeaderMap) -> HeaderMap {
     if !headers.contains_key(STATUS_DETAILS) {

@@ -73,12 +73,10 @@ impl HttpClient {
 
     async fn judge(&self, answer: Response<Incoming>) -> Verdict {
         let (head, body) = answer.into_parts();
-        // What does not fit is not read: dropping the rest ends the connection.
-        let body = Limited::new(body, LONGEST_ANSWER).collect().await.map(|body| body.to_bytes());
+        let (body, is_whole) = read(body).await;
         if head.status.is_success() {
-            return body.map_or_else(|_| classify::acked(0, UNREADABLE), |body| accepted(&head.headers, &body));
+            return if is_whole { accepted(&head.headers, &body) } else { classify::acked(0, UNREADABLE) };
         }
-        let body = body.unwrap_or_default();
         if let Some(known) = misdirected(head.status, &body) {
             return unconnected(known);
         }
@@ -87,6 +85,19 @@ impl HttpClient {
         let after = after.and_then(|value| classify::retry_after(value, self.clock.now().wall));
         classify::http(head.status, &message, after)
     }
+}
+
+/// The body as far as it comes and fits, and whether that is all. What does not fit is not read: dropping the rest ends
+/// the connection. Whoever refuses a request without having read it may cut off his own words.
+async fn read(body: Incoming) -> (Vec<u8>, bool) {
+    let (mut body, mut read) = (Limited::new(body, LONGEST_ANSWER), Vec::new());
+    while let Some(frame) = body.frame().await {
+        match frame.map(|frame| frame.into_data()) {
+            Ok(data) => read.extend_from_slice(&data.unwrap_or_default()),
+            Err(_) => return (read, false),
+        }
+    }
+    (read, true)
 }
 
 /// What is no answer of a collector, because the request did not get that far.
@@ -145,6 +156,8 @@ fn content_type(headers: &HeaderMap) -> Option<&str> {
 fn mend(text: &str) -> &'static str {
     if ["invalid HTTP version", "unexpected message"].iter().any(|words| text.contains(words)) {
         "that is not HTTP/1.1: if it is the port for OTLP over gRPC (usually 4317), set protocol: grpc"
+    } else if text.contains("closed before message completed") {
+        "it was cut; if that is the port for OTLP over gRPC (usually 4317), set protocol: grpc"
     } else if text.contains("refused") {
         "check that the collector runs and has an OTLP/HTTP receiver at this address"
     } else {

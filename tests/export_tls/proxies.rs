@@ -3,6 +3,7 @@
 use dockpulse::export::{Compression, Proxies};
 
 use super::certificates::write;
+use super::collector::Answer;
 use super::front::{Front, Proxy};
 use super::*;
 
@@ -113,6 +114,21 @@ async fn requests_are_compressed_as_the_settings_say_and_decode_to_the_same_byte
             let last = collector.received().pop().unwrap();
             assert_eq!(last.raw, request());
             assert_eq!(last.headers.get(key).map(|value| value.to_str().unwrap()), name, "{protocol:?}");
+            // Collectors answer compressed over gRPC if they were asked so.
+            collector.answer([Answer::Partial(3, "too old, all three of them")]);
+            let mut client = client(&settings);
+            let rejected = Verdict::Acked { rejected: 3, message: "too old, all three of them".to_owned() };
+            assert_eq!(client.send(request()).await, rejected, "{protocol:?} {name:?}");
+            if protocol == Protocol::Grpc {
+                collector.answer([Answer::Grpc(14, "busy"), Answer::GrpcLate(14)]);
+                let busy = client.send(request()).await;
+                assert!(matches!(&busy, Verdict::Retry { cause: Failure::Grpc { .. }, .. }), "{busy:?}");
+                let busy = client.send(request()).await;
+                assert!(matches!(&busy, Verdict::Retry { cause: Failure::Grpc { .. }, .. }), "{busy:?}");
+                collector.answer([Answer::GrpcEndless]);
+                let endless = words(client.send(request()).await);
+                assert_eq!(endless, "length limit exceeded", "{name:?}");
+            }
         }
     }
 }

@@ -60,6 +60,15 @@ class Prometheus:
             raise Failure(f"Prometheus refuses {expression}: {error.read().decode(errors='replace')}") from error
         return [(series["metric"], float(series["value"][1])) for series in result]
 
+    def times(self, selector):
+        """When the samples of the one series were taken that the selector gives, within the last hour."""
+        url = f"http://127.0.0.1:{self.port}/api/v1/query?" + urllib.parse.urlencode({"query": f"{selector}[1h]"})
+        with urllib.request.urlopen(url, timeout=10) as answer:
+            result = json.load(answer)["data"]["result"]
+        if len(result) > 1:
+            raise Failure(f"{len(result)} series instead of one: {selector}")
+        return [at for at, _ in result[0]["values"]] if result else []
+
     def value(self, expression):
         """The value of the one series the expression gives, None if there is none."""
         found = self.query(expression)

@@ -87,6 +87,7 @@ class World:
         self.folder, self.token = folder, token
         self.engine, self.second = None, None
         self.authority = None  # signs for the second engine and its clients
+        self.outage = 12.0  # seconds that a collector is down in the check about that
         self.log = ""  # the end of the agent's log of the last check, for the report of a failure
 
     @contextlib.contextmanager

@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 use std::convert::Infallible;
-use std::io::Read as _;
+use std::io::{Read as _, Write as _};
 use std::sync::{Arc, Mutex, Weak};
 use std::time::Duration;
 
@@ -186,9 +186,9 @@ async fn serve(
     let Ok(body) = body.collect().await else { return Ok(plain(400, vec![], vec![])) };
     let body = body.to_bytes();
     let is_grpc = head.headers.get("content-type").is_some_and(|t| t.as_bytes().starts_with(b"application/grpc"));
-    let encoding = head.headers.get(if is_grpc { "grpc-encoding" } else { "content-encoding" });
+    let encoding = head.headers.get(if is_grpc { "grpc-encoding" } else { "content-encoding" }).cloned();
     let (raw, compressed) = if is_grpc { (body.slice(5..), body[0] == 1) } else { (body, encoding.is_some()) };
-    let gzipped = compressed && encoding.is_some_and(|e| e == "gzip");
+    let gzipped = compressed && encoding.as_ref().is_some_and(|e| e == "gzip");
     let raw = match compressed {
         false => raw,
         true if gzipped => gunzip(&raw),
@@ -208,13 +208,13 @@ async fn serve(
         }
         Answer::Hang => std::future::pending().await,
         Answer::Http(status, headers, body) => Ok(plain(status, headers, body)),
-        Answer::Flood(bytes) if is_grpc => Ok(unended(grpc(Answer::Flood(bytes)))),
+        Answer::Flood(bytes) if is_grpc => Ok(unended(grpc(Answer::Flood(bytes), None))),
         Answer::GrpcEndless => {
             let messages = Bytes::from_static(&[0; 5 << 10]);
             let body = stream::repeat_with(move || Ok(Frame::data(messages.clone())));
-            Ok(grpc(Answer::Accept).map(|_| StreamBody::new(body.boxed())))
+            Ok(grpc(Answer::Accept, encoding).map(|_| StreamBody::new(body.boxed())))
         }
-        answer if is_grpc => Ok(grpc(answer)),
+        answer if is_grpc => Ok(grpc(answer, encoding)),
         Answer::Accept => Ok(plain(200, protobuf(), response(0, ""))),
         Answer::Partial(rejected, message) => Ok(plain(200, protobuf(), response(rejected, message))),
         Answer::Flood(bytes) => Ok(unended(plain(200, protobuf(), vec![0; bytes]))),
@@ -226,6 +226,16 @@ fn gunzip(bytes: &[u8]) -> Bytes {
     let mut out = Vec::new();
     flate2::read::GzDecoder::new(bytes).read_to_end(&mut out).expect("gzip");
     out.into()
+}
+
+fn gzip(bytes: &[u8]) -> Vec<u8> {
+    let mut out = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+    out.write_all(bytes).expect("room");
+    out.finish().expect("room")
+}
+
+fn zstd(bytes: &[u8]) -> Vec<u8> {
+    zstd::bulk::compress(bytes, 1).expect("room")
 }
 
 fn unzstd(bytes: &[u8]) -> Bytes {
@@ -251,7 +261,8 @@ fn plain(status: u16, headers: Vec<(&'static str, String)>, body: Vec<u8>) -> Re
     response
 }
 
-fn grpc(answer: Answer) -> Response<Body> {
+/// Answers compressed as the request was, unless there is nothing to compress: so do servers made with Go.
+fn grpc(answer: Answer, encoding: Option<HeaderValue>) -> Response<Body> {
     let (mut headers, mut trailers, mut data) = (HeaderMap::new(), HeaderMap::new(), None);
     headers.insert("content-type", HeaderValue::from_static("application/grpc"));
     match answer.clone() {
@@ -273,9 +284,14 @@ fn grpc(answer: Answer) -> Response<Body> {
     if let Answer::GrpcLate(code) = answer {
         status = code;
     }
-    if let Some(message) = data {
+    if let Some(mut message) = data {
+        let compressed = encoding.is_some() && !message.is_empty();
+        if compressed {
+            message = if encoding.as_ref().is_some_and(|e| e == "gzip") { gzip(&message) } else { zstd(&message) };
+        }
+        headers.extend(encoding.map(|encoding| (http::HeaderName::from_static("grpc-encoding"), encoding)));
         let mut frame = BytesMut::new();
-        frame.put_u8(0);
+        frame.put_u8(u8::from(compressed));
         frame.put_u32(u32::try_from(message.len()).expect("a short answer"));
         frame.put_slice(&message);
         out.push(Frame::data(frame.freeze()));

@@ -253,14 +253,14 @@ impl Turn<'_> {
 
     /// Writes what the store has to know besides its rows, and deletes what nothing refers to.
     pub(super) fn close(mut self, unborn_before: u64) -> Result<(), Trouble> {
+        if self.books.unborn.changes() != unborn_before {
+            self.put_unborn()?;
+        }
         let first = self.first(0)?.map_or(u64::MAX, |(first, _)| first);
         while let Some(rid) = self.books.resources.expire(first) {
             self.tables.resources.remove(rid.0).map_err(redb::Error::from)?;
         }
         self.books.shelf.oldest = self.first(0)?.map_or(UnixNanos::UNKNOWN, |(_, head)| head.pushed);
-        if self.books.unborn.changes() != unborn_before {
-            self.put_unborn()?;
-        }
         let content = self.books.state.encode();
         self.put_meta(tables::STATE, &content)?;
         self.books.resources.passed();
@@ -269,15 +269,16 @@ impl Turn<'_> {
 
     fn put_unborn(&mut self) -> Result<(), Trouble> {
         let lives = self.books.unborn.to_batch();
-        let mut new = Vec::new();
+        let (mut new, mut rids) = (Vec::new(), Vec::new());
         let Books { resources, state, .. } = &mut *self.books;
         let mut content = vec![tables::UNBORN];
         content.extend(record::encode_batch(&lives, UnixNanos::UNKNOWN, |resource| {
             let rid = known_or_new(resources, state, resource, &mut new);
-            // What ends such a life is in a batch that comes before the next one, or its owner has a row.
-            resources.refer(rid, state.next);
+            resources.refer(rid, 0);
+            rids.push(rid);
             rid
         }));
+        resources.pin(rids);
         for (rid, resource) in new {
             self.put_resource(rid, &resource)?;
         }

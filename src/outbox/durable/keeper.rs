@@ -1,8 +1,8 @@
 //! Does the core's jobs with the store, and opens it again after a failure: with what is intact, if it is damaged.
 
 use super::Shelf;
-use super::core::{Job, Opened, Outcome, Write};
 use super::files::Media;
+use super::job::{Job, Opened, Outcome, Write};
 use super::notice::{Damage, Trouble};
 use super::store::{Done, Fetch, Store};
 use super::{Front, Row, salvage};

@@ -8,7 +8,7 @@
 //!           thread ── keeper ── store (redb) ── files
 //! ```
 //!
-//! `core` is pure: what the next transaction has in it, when an acknowledgement has to be durable first, when the oldest
+//! `core` is pure and speaks in `job`s: what the next transaction has in it, when an acknowledgement has to be durable first, when the oldest
 //! values have to go, when the memory has to do and when the disk is tried again. `keeper` opens the store, again and
 //! again if need be; `store` is one transaction at a time over `tables`; `books` is what it knows by heart, `room` what
 //! it drops, `salvage` what it saves from a damaged file. `files` is the directory, with its lock; `quiet` keeps what redb
@@ -17,6 +17,7 @@
 mod books;
 mod core;
 mod files;
+mod job;
 mod keeper;
 mod notice;
 mod open;

@@ -103,8 +103,13 @@ impl Books {
         let frame = tables::unframe(Kind::Meta, bytes.value())?;
         let content = frame.content.strip_prefix(&[tables::UNBORN]);
         let content = content.ok_or_else(|| Trouble::damaged("a record is in the place of another one"))?;
-        let known = |rid| self.resources.get(rid).or_else(|| resource(tables, rid).ok());
+        let mut rids = Vec::new();
+        let known = |rid| {
+            rids.push(rid);
+            self.resources.get(rid).or_else(|| resource(tables, rid).ok())
+        };
         let lives = record::decode_batch(content, known, words)?;
+        self.resources.pin(rids);
         self.unborn = Unborn::of_batch(&lives.batch);
         Ok(())
     }

@@ -1,9 +1,9 @@
 //! The directory works again after newer batches were delivered from memory, or was never read before: what is on it is
 //! brought in line with what is live by now.
 
-use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
+use hashbrown::{HashMap, HashSet};
 use redb::ReadableTable;
 
 use super::Row;
@@ -11,7 +11,7 @@ use super::books::{Turn, stored_resource};
 use super::notice::Trouble;
 use super::tables;
 use crate::model::batch::{Batch, Group, Mark, Point, Reason};
-use crate::model::series::{Attributes, Metric, Resource};
+use crate::model::series::{Attributes, Resource};
 use crate::model::time::UnixNanos;
 use crate::outbox::Pushed;
 use crate::outbox::record::{self, Kind};
@@ -107,7 +107,7 @@ impl Ending {
     }
 
     fn add(&mut self, resource: &Arc<Resource>, point: Point) {
-        let Point { metric: Metric { name, .. }, attributes, .. } = &point;
+        let (name, attributes) = (point.metric.name, &point.attributes);
         let is_live = self.live.get(resource).is_some_and(|of| of.contains(&(name, attributes.clone())));
         if is_live || !self.seen.insert((resource.clone(), name, attributes.clone())) {
             return;

@@ -1,8 +1,10 @@
 //! Which resources are stored, under which numbers, and for how long: as long as a row or a batch that is left refers to
 //! one. Only those of rows are in memory.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::BTreeSet;
 use std::sync::Arc;
+
+use hashbrown::{HashMap, HashSet};
 
 use crate::model::series::Resource;
 use crate::outbox::record::Rid;
@@ -20,6 +22,8 @@ pub(super) struct Resources {
     last: HashMap<Rid, u64>,
     /// Those of no row, by the last batch that may refer to them.
     loose: BTreeSet<(u64, Rid)>,
+    /// Those of lives whose begin was dropped: they stay.
+    pinned: HashSet<Rid>,
 }
 
 #[derive(Debug)]
@@ -55,8 +59,9 @@ impl Resources {
 
     /// The batch `seq` refers to it.
     pub(super) fn refer(&mut self, rid: Rid, seq: u64) {
+        let is_new = !self.last.contains_key(&rid);
         let last = self.last.entry(rid).or_default();
-        if *last >= seq {
+        if *last >= seq && !is_new {
             return;
         }
         if self.loose.remove(&(*last, rid)) || !self.live.contains_key(&rid) {
@@ -101,13 +106,16 @@ impl Resources {
 
     /// Forgets one that nothing can refer to any more, when `first` is the first batch that is left.
     pub(super) fn expire(&mut self, first: u64) -> Option<Rid> {
-        let (last, rid) = *self.loose.first()?;
-        if last >= first {
-            return None;
-        }
-        self.loose.pop_first();
-        self.last.remove(&rid);
-        Some(rid)
+        let expired = self.loose.range(..(first, Rid(0))).find(|(_, rid)| !self.pinned.contains(rid));
+        let expired = *expired?;
+        self.loose.remove(&expired);
+        self.last.remove(&expired.1);
+        Some(expired.1)
+    }
+
+    /// These stay for as long as no others are said to.
+    pub(super) fn pin(&mut self, rids: impl IntoIterator<Item = Rid>) {
+        self.pinned = rids.into_iter().collect();
     }
 
     /// The transaction is over.

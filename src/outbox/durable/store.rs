@@ -5,7 +5,7 @@ use std::sync::Arc;
 use redb::{Builder, Database, StorageBackend, WriteTransaction};
 
 use super::books::{Books, Tables, Turn};
-use super::core::Write;
+use super::job::Write;
 use super::notice::Trouble;
 use super::quiet::quietly;
 use super::{Front, Row, Shelf};
@@ -199,8 +199,6 @@ impl Drop for Store {
 impl Turn<'_> {
     fn write(&mut self, write: &Write, fetch: Fetch<'_>) -> Result<Done, Trouble> {
         write.acked.map_or(Ok(()), |acked| self.acknowledge(acked))?;
-        let mut front = self.front(write.loaded)?;
-        let was_empty = self.first(0)?.is_none();
         let from = self.books.state.next;
         for index in 0..write.count {
             let Some((batch, pushed)) = fetch(index) else {
@@ -208,7 +206,7 @@ impl Turn<'_> {
             };
             let seq = from + index as u64;
             self.put(seq, &batch, pushed)?;
-            if was_empty && index == 0 {
+            if index == 0 {
                 self.fresh.insert(seq, batch);
             }
         }
@@ -224,9 +222,6 @@ impl Turn<'_> {
             let kept = self.books.state.latest.entry(engine.clone()).or_default();
             *kept = latest.0.max(*kept);
         }
-        if was_empty {
-            front = self.front(write.loaded)?;
-        }
-        Ok(Done { front, ..Done::default() })
+        Ok(Done { front: self.front(write.loaded)?, ..Done::default() })
     }
 }

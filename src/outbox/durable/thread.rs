@@ -6,8 +6,9 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use super::Settings;
-use super::core::{Core, Next, Opened, Said};
+use super::core::Core;
 use super::files::Directory;
+use super::job::{Next, Opened, Said};
 use super::keeper::Keeper;
 use super::notice::{InUse, Notice, Trouble, TroubleKind};
 use crate::model::published::Believed;

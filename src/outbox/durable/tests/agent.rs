@@ -11,7 +11,8 @@ use crate::model::container::ContainerId;
 use crate::model::published::{Change, Decision, Owner, Published, Standing};
 use crate::model::series::{AttributeInterner, Attributes, Kind, Metric, Resource, Value};
 use crate::model::time::{Monotonic, Now, UnixNanos};
-use crate::outbox::durable::core::{Core, Next, Opened, Said};
+use crate::outbox::durable::core::Core;
+use crate::outbox::durable::job::{Next, Opened, Said};
 use crate::outbox::durable::keeper::Keeper;
 use crate::outbox::durable::notice::Damage;
 

@@ -9,7 +9,7 @@ use super::agent::{ALL, Agent, Live, Seen, Series, decide, seen};
 use super::disk::{Disk, Fault};
 use crate::model::batch::Mark;
 use crate::model::time::{Now, UnixNanos};
-use crate::outbox::durable::core::Said;
+use crate::outbox::durable::job::Said;
 
 #[derive(Debug, Clone)]
 enum Step {
@@ -353,4 +353,19 @@ proptest! {
         prop_assert!(!model.agent.core().is_memory(), "{:?}", model.agent.said);
         prop_assert_eq!(model.belief(), model.live.clone());
     }
+}
+
+#[test]
+fn a_life_that_was_dropped_whole_is_not_retracted_after_a_restart() {
+    let mut model = Model::new(0, false);
+    let push = |series, publish| Step::Push(vec![(series, publish)]);
+    model.run(&[push(0, true), push(7, true), push(0, false), Step::Drain, Step::Restart, push(7, false)]);
+    assert!(model.delivered.iter().flatten().all(|(series, ..)| *series == 0), "{:?}", model.delivered);
+}
+
+#[test]
+fn what_was_given_out_from_memory_stays_the_first_when_the_disk_recovers() {
+    let mut model = Model::new(u64::MAX, true);
+    model.run(&[Step::Fault(Fault::Unsure, 3), Step::Push(vec![(1, true), (1, false)]), Step::Take]);
+    assert_eq!(model.belief(), Live::new());
 }

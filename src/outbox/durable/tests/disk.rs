@@ -87,14 +87,6 @@ impl Disk {
         self.state().files.get(&STORE).map_or(0, |file| file.now.len())
     }
 
-    /// Changes the store's bytes behind everybody's back.
-    pub(super) fn damage(&self, how: impl FnOnce(&mut Vec<u8>)) {
-        let mut state = self.state();
-        let file = state.files.get_mut(&STORE).expect("there is a store");
-        how(&mut file.now);
-        (file.synced, file.unsynced) = (file.now.clone(), Vec::new());
-    }
-
     /// What is left when the power goes: of what was not synced, what `keeps` says, sector by sector.
     pub(super) fn crash(&self, mut keeps: impl FnMut() -> bool) {
         let mut state = self.state();
