@@ -108,7 +108,7 @@ fn an_owner_with_an_id_that_is_none_is_refused() {
 
 #[test]
 fn keys_that_do_not_rise_are_refused() {
-    let resource = |keys: [&[u8]; 2]| [&[2, 1][..], keys[0], &[0, 0, 1], keys[1], &[0, 0]].concat();
+    let resource = |keys: [&[u8]; 2]| [&[0, 2, 1][..], keys[0], &[0, 0, 1], keys[1], &[0, 0]].concat();
     assert!(decode_resource(&resource([b"a", b"b"])).is_ok());
     for keys in [[b"b", b"a"], [b"a", b"a"]] {
         let keys = keys.map(|key| &key[..]);

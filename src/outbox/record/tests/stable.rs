@@ -33,7 +33,7 @@ fn resource(id: &str) -> Arc<Resource> {
         ("container.image.tags".into(), AttributeValue::List(vec!["1.27".into(), "latest".into()])),
         ("service.name".into(), "wéb".into()),
     ];
-    Arc::new(Resource::new(attributes, &["service.name".into()]))
+    Arc::new(Resource::new(attributes, &["service.name".into()]).made_by("0.1.0"))
 }
 
 fn series() -> [Published; 3] {
