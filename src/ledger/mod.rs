@@ -10,10 +10,11 @@ mod life;
 mod owed;
 #[cfg(test)]
 mod resumed;
+mod retired;
 #[cfg(test)]
 mod tests;
 
-use std::sync::{Arc, Weak};
+use std::sync::Arc;
 use std::time::Duration;
 
 use hashbrown::HashMap;
@@ -27,11 +28,10 @@ use crate::model::time::UnixNanos;
 use life::Life;
 use owed::Owed;
 pub use owed::TRIES;
+use retired::Retired;
 
 /// The least distance of two points of one series: Prometheus counts in milliseconds.
 pub const STEP: Duration = Duration::from_millis(1);
-/// From so many retired identities on, those that nobody holds any more are forgotten.
-const FIRST_SWEEP: usize = 256;
 
 /// Series that ended together, for logs and counters.
 #[derive(Debug, Clone, PartialEq)]
@@ -75,8 +75,7 @@ pub struct Ledger {
     /// Owners that were forgotten since then, and of which something may have been told.
     forgotten: Vec<Owner>,
     owed: Owed,
-    retired: Vec<Weak<Resource>>,
-    sweep_at: usize,
+    retired: Retired,
 }
 
 impl Ledger {
@@ -105,7 +104,7 @@ impl Ledger {
     ) {
         if let Some(old) = self.lives.get(&owner).filter(|life| !life.is_of(resource)).map(Life::resource) {
             self.end(&owner, &Facet::ALL, Reason::IdentityChanged, now);
-            self.retire(&old);
+            self.retired.add(old.fingerprint());
         }
         let floor = self.floor;
         let life = self.lives.entry(owner).or_insert_with(|| Life::new(resource.clone(), floor));
@@ -162,7 +161,7 @@ impl Ledger {
         self.end_owner(owner, reason, now);
         if let Some(life) = self.lives.remove(owner) {
             self.floor = self.floor.max(life.last());
-            self.retire(&life.resource());
+            self.retired.add(life.resource().fingerprint());
             if life.has_changed() {
                 self.forgotten.push(owner.clone());
             }
@@ -202,18 +201,7 @@ impl Ledger {
     }
 
     fn knows(&self, resource: &Arc<Resource>) -> bool {
-        self.retired.iter().any(|r| std::ptr::eq(r.as_ptr(), Arc::as_ptr(resource)))
-            || self.retired.iter().any(|r| r.upgrade().is_some_and(|r| r == *resource))
-            || self.lives.values().any(|life| life.is_of(resource))
-    }
-
-    /// Remembers whose identity this was for as long as anybody still has to deliver something of it.
-    fn retire(&mut self, resource: &Arc<Resource>) {
-        if self.retired.len() >= self.sweep_at.max(FIRST_SWEEP) {
-            self.retired.retain(|r| r.strong_count() > 0);
-            self.sweep_at = self.retired.len() * 2;
-        }
-        self.retired.push(Arc::downgrade(resource));
+        self.retired.has(resource.fingerprint()) || self.lives.values().any(|life| life.is_of(resource))
     }
 
     fn pay(&mut self, now: UnixNanos) {

@@ -1,12 +1,12 @@
 //! Retractions that the collector refused for good and that are still owed to it.
 
-use std::sync::{Arc, Weak};
+use std::sync::Arc;
 
 use hashbrown::{HashMap, HashSet};
 
 use super::Ledger;
 use crate::model::batch::{Batch, Point};
-use crate::model::series::{Attributes, Metric, Resource};
+use crate::model::series::{Attributes, Fingerprint, Metric, Resource};
 use crate::model::time::UnixNanos;
 
 /// A retraction is sent anew so often; a collector that refuses it each time will not be told.
@@ -75,16 +75,14 @@ impl Owed {
 
 impl Ledger {
     /// Under which identities it has published, as far as anybody still has to deliver something of them.
-    pub fn identities(&self) -> Vec<Weak<Resource>> {
-        let lives = self.lives.values().map(|life| Arc::downgrade(&life.resource()));
-        lives.chain(self.retired.iter().filter(|r| r.strong_count() > 0).cloned()).collect()
+    pub fn identities(&self) -> Vec<Fingerprint> {
+        self.retired.iter().chain(self.lives.values().map(|life| life.resource().fingerprint())).collect()
     }
 
     /// Owes from now on what another ledger, which is no more, would owe. No point of that has a later time stamp than
     /// `latest`.
-    pub fn inherit(&mut self, identities: Vec<Weak<Resource>>, latest: UnixNanos) {
-        self.retired.retain(|r| r.strong_count() > 0);
-        self.retired.extend(identities);
+    pub fn inherit(&mut self, identities: Vec<Fingerprint>, latest: UnixNanos) {
+        identities.into_iter().for_each(|identity| self.retired.add(identity));
         self.raise(latest);
     }
 
@@ -100,7 +98,7 @@ impl Ledger {
             live.entry(&group.resource).or_default().extend(values);
         }
         live.retain(|_, values| !values.is_empty());
-        self.retired.retain(|r| r.upgrade().is_some_and(|r| !live.contains_key(&*r)));
+        live.keys().for_each(|resource| self.retired.forget(resource.fingerprint()));
         self.owed
             .due
             .retain(|(r, p)| !live.get(&**r).is_some_and(|values| values.iter().any(|v| is_same_series(v, p))));

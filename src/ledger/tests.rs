@@ -404,3 +404,15 @@ fn time_stamps_lie_above_those_of_whoever_published_the_same_before() {
     assert_eq!(desk.told(), ["web at 10: cpu begins 1"]);
     assert_eq!(desk.ledger.latest(), UnixNanos(10_000_000));
 }
+
+#[test]
+fn an_end_that_waited_on_disk_is_owed_again_though_nobody_held_its_identity_meanwhile() {
+    let mut desk = Desk::default();
+    let refused = refused(&mut desk, &named("web"));
+    desk.ledger.remove(&owner("a"), Reason::Removed, desk.now());
+    let point = refused[0].1.clone();
+    drop(refused);
+    desk.told();
+    desk.ledger.owe_again(&[(named("web"), point)]);
+    assert_eq!(desk.told().len(), 1);
+}

@@ -1,6 +1,6 @@
 //! What identifies a series: the metric, the attributes of its points, the resource.
 
-use std::hash::{Hash, Hasher};
+use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::{Arc, OnceLock};
 
 use hashbrown::{Equivalent, HashSet};
@@ -183,7 +183,12 @@ pub struct Resource {
     /// Which version of this program has made it; `None`: this one.
     version: Option<Text>,
     wire: OnceLock<ResourceWire>,
+    fingerprint: OnceLock<Fingerprint>,
 }
+
+/// Tells resources apart without keeping them: equal ones have the same, within one process.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Fingerprint(u64);
 
 /// The version of this program: that of the scope of what it publishes.
 const VERSION: &str = env!("CARGO_PKG_VERSION");
@@ -237,7 +242,7 @@ impl Resource {
             })
             .collect();
         let attributes = attributes.into_iter().map(|(key, value, _)| (key, value)).collect();
-        Self { attributes, on_points, version: None, wire: OnceLock::new() }
+        Self { attributes, on_points, version: None, wire: OnceLock::new(), fingerprint: OnceLock::new() }
     }
 
     /// The same, made by this version of the program. The scope of its series has that version, so it is part of what
@@ -245,7 +250,7 @@ impl Resource {
     #[must_use]
     pub fn made_by(mut self, version: &str) -> Self {
         self.version = (version != VERSION).then(|| version.into());
-        self.wire = OnceLock::new();
+        (self.wire, self.fingerprint) = Default::default();
         self
     }
 
@@ -275,6 +280,15 @@ impl Resource {
     /// The encoded forms, made once by `encode`.
     pub fn wire(&self, encode: impl FnOnce(&Self) -> ResourceWire) -> &ResourceWire {
         self.wire.get_or_init(|| encode(self))
+    }
+
+    /// What tells it from others, made once.
+    pub fn fingerprint(&self) -> Fingerprint {
+        *self.fingerprint.get_or_init(|| {
+            let mut hasher = DefaultHasher::new();
+            self.hash(&mut hasher);
+            Fingerprint(hasher.finish())
+        })
     }
 }
 

@@ -1,6 +1,6 @@
 //! The shell around a pipeline: makes its calls, brings it the answers, hands on what it commits. Decides nothing.
 
-use std::sync::{Arc, Weak};
+use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::future::BoxFuture;
@@ -16,7 +16,7 @@ use crate::ledger::Commit;
 use crate::model::Text;
 use crate::model::batch::{Point, Reason};
 use crate::model::engine::{Answer, EngineEvent, EngineInfo, Wanted};
-use crate::model::series::Resource;
+use crate::model::series::{Fingerprint, Resource};
 use crate::model::time::{Clock, Now, UnixNanos};
 use crate::probe::{Call, Happening, Input};
 
@@ -72,7 +72,7 @@ pub struct Finding {
     /// Nothing that it has sent bears a later time.
     pub latest: UnixNanos,
     /// Under which identities it sent what may not be delivered yet.
-    pub identities: Vec<Weak<Resource>>,
+    pub identities: Vec<Fingerprint>,
 }
 
 /// How long the pure parts took since the last report of a probe.

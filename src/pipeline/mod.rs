@@ -7,7 +7,7 @@ mod drive;
 mod resume;
 
 use std::fmt;
-use std::sync::{Arc, Weak};
+use std::sync::Arc;
 
 use hashbrown::HashMap;
 
@@ -21,7 +21,7 @@ use crate::model::batch::{Point, Reason};
 use crate::model::container::ContainerId;
 use crate::model::engine::EngineInfo;
 use crate::model::observation::{Facts, Observation};
-use crate::model::series::Resource;
+use crate::model::series::{Fingerprint, Resource};
 use crate::model::time::{Monotonic, Now, UnixNanos};
 use crate::probe::{self, BATCH_WINDOW, Call, Happening, Input, Output, Probe};
 
@@ -174,7 +174,7 @@ impl Pipeline {
     }
 
     /// Under which identities something was published that may not be delivered yet.
-    pub fn identities(&self) -> Vec<Weak<Resource>> {
+    pub fn identities(&self) -> Vec<Fingerprint> {
         self.ledger.identities()
     }
 
