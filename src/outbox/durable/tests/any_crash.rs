@@ -311,7 +311,7 @@ fn keep(mut random: u64) -> impl FnMut() -> bool {
 /// As many as are asked for in the environment; a few where nothing is said, because unoptimized builds are slow.
 fn some() -> ProptestConfig {
     let usual = ProptestConfig::default();
-    let cases = if usual.cases == 256 { 40 } else { usual.cases };
+    let cases = if usual.cases == 256 { 25 } else { usual.cases };
     ProptestConfig { cases, max_shrink_iters: 2000, ..usual }
 }
 
