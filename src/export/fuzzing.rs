@@ -1,7 +1,6 @@
 //! For the fuzz targets: what reads a collector's answers and is private to this part.
 
 use ::http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode};
-use bytes::Bytes;
 use tonic::Status;
 
 use super::classify::Verdict;
@@ -14,7 +13,7 @@ pub fn over_http(status: u16, headers: &[(&'static str, &[u8])], body: &[u8], no
     let mut answer = Response::new(());
     *answer.status_mut() = StatusCode::from_u16(status).ok()?;
     *answer.headers_mut() = header_map(headers);
-    Some(http::verdict(&answer.into_parts().0, Some(Bytes::copy_from_slice(body)), now))
+    Some(http::verdict(&answer.into_parts().0, body, true, now))
 }
 
 /// The verdict on a gRPC status as headers or trailers tell it; `None` if they tell none, or success.

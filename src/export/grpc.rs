@@ -270,9 +270,6 @@ impl Service<http::Request<Body>> for Guarded {
     }
 }
 
-<<<<<<< HEAD
-pub(super) fn sound_details(headers: HeaderMap) -> HeaderMap {
-=======
 /// A whole answer, not compressed: servers answer compressed when the request was.
 async fn decompressed<E>(body: impl hyper::body::Body<Data = Bytes, Error = E>, encoding: Encoding) -> Body
 where
@@ -295,8 +292,7 @@ type BoxError = Box<dyn Error + Send + Sync>;
 /// A message that is none of OTLP's.
 const NO_ANSWER: Bytes = Bytes::from_static(&[0, 0, 0, 0, 1, 0xff]);
 
-fn sound_details(headers: HeaderMap) -> HeaderMap {
->>>>>>> main
+pub(super) fn sound_details(headers: HeaderMap) -> HeaderMap {
     if !headers.contains_key(STATUS_DETAILS) {
         return headers;
     }

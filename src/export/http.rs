@@ -74,39 +74,23 @@ impl HttpClient {
 
     async fn judge(&self, answer: Response<Incoming>) -> Verdict {
         let (head, body) = answer.into_parts();
-<<<<<<< HEAD
-        // What does not fit is not read: dropping the rest ends the connection.
-        let body = Limited::new(body, LONGEST_ANSWER).collect().await.map(|body| body.to_bytes());
-        verdict(&head, body.ok(), self.clock.now().wall)
+        let (body, is_whole) = read(body).await;
+        verdict(&head, &body, is_whole, self.clock.now().wall)
     }
 }
 
-/// The verdict on an answer; `None` for a body that is too long or broke off.
-pub(super) fn verdict(head: &Parts, body: Option<Bytes>, now: UnixNanos) -> Verdict {
+/// The verdict on an answer with this body, as far as it came.
+pub(super) fn verdict(head: &Parts, body: &[u8], is_whole: bool, now: UnixNanos) -> Verdict {
     if head.status.is_success() {
-        return body.map_or_else(|| classify::acked(0, UNREADABLE), |body| accepted(&head.headers, &body));
+        return if is_whole { accepted(&head.headers, body) } else { classify::acked(0, UNREADABLE) };
     }
-    let body = body.unwrap_or_default();
-    if let Some(known) = misdirected(head.status, &body) {
+    if let Some(known) = misdirected(head.status, body) {
         return unconnected(known);
     }
-    let message = error_text(&head.headers, &body);
+    let message = error_text(&head.headers, body);
     let after = head.headers.get(RETRY_AFTER).and_then(|value| value.to_str().ok());
     let after = after.and_then(|value| classify::retry_after(value, now));
     classify::http(head.status, &message, after)
-=======
-        let (body, is_whole) = read(body).await;
-        if head.status.is_success() {
-            return if is_whole { accepted(&head.headers, &body) } else { classify::acked(0, UNREADABLE) };
-        }
-        if let Some(known) = misdirected(head.status, &body) {
-            return unconnected(known);
-        }
-        let message = error_text(&head.headers, &body);
-        let after = head.headers.get(RETRY_AFTER).and_then(|value| value.to_str().ok());
-        let after = after.and_then(|value| classify::retry_after(value, self.clock.now().wall));
-        classify::http(head.status, &message, after)
-    }
 }
 
 /// The body as far as it comes and fits, and whether that is all. What does not fit is not read: dropping the rest ends
@@ -120,7 +104,6 @@ async fn read(body: Incoming) -> (Vec<u8>, bool) {
         }
     }
     (read, true)
->>>>>>> main
 }
 
 /// What is no answer of a collector, because the request did not get that far.
