@@ -10,6 +10,8 @@ use dockpulse::export::{Verdict, classify};
 use dockpulse_fuzz::{at, can_be_shown, parts, within};
 use libfuzzer_sys::fuzz_target;
 
+/// So much of an answer is read.
+const LONGEST_ANSWER: usize = 64 << 10;
 const NOW: u64 = 1_795_315_523;
 const BACKOFF: Backoff = Backoff { initial: Duration::from_secs(1), max: Duration::from_secs(30) };
 
@@ -33,10 +35,23 @@ fuzz_target!(|input: &[u8]| {
     let verdict = within(most, || fuzzing::grpc_message(body));
     assert!(matches!(verdict, Verdict::Acked { .. }), "the collector has the points, whatever it says");
     check(&verdict);
+    compressed(body);
     if let Ok(text) = str::from_utf8(third) {
         assert!(classify::retry_after(text, at(NOW).wall).is_none_or(|wait| wait <= LONGEST_ASKED));
     }
 });
+
+/// A message may be compressed; what it becomes is bounded, and what was compressed comes out again.
+fn compressed(message: &[u8]) {
+    let framed = [&[1][..], &(message.len() as u32).to_be_bytes(), message].concat();
+    for gzip in [true, false] {
+        let plain = within((512 << 10) + 4 * message.len(), || fuzzing::grpc_compressed(gzip, &framed));
+        assert!(plain.is_none_or(|plain| plain.len() <= LONGEST_ANSWER + 5));
+        let again = fuzzing::compressed(gzip, message).expect("there is memory");
+        let back = fuzzing::grpc_compressed(gzip, &again).expect("it was compressed here");
+        assert_eq!(&back[5..], message);
+    }
+}
 
 fn check(verdict: &Verdict) {
     if let Verdict::Acked { message, .. } = verdict {
@@ -47,7 +62,8 @@ fn check(verdict: &Verdict) {
     }
     let cause = match verdict {
         Verdict::Acked { .. } => return,
-        Verdict::Retry { cause, .. } | Verdict::TooLarge(cause) | Verdict::Drop(cause) => cause,
+        Verdict::Retry { cause, .. } => cause,
+        Verdict::TooLarge(cause) | Verdict::Reauthenticate(cause) | Verdict::Drop(cause) => cause,
     };
     let words = cause.to_string();
     assert!(can_be_shown(&words) && words.chars().count() <= 301 * 10 + 300, "{words:?}");

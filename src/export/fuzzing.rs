@@ -1,9 +1,12 @@
 //! For the fuzz targets: what reads a collector's answers and is private to this part.
 
 use ::http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode};
+use bytes::Bytes;
 use tonic::Status;
 
 use super::classify::Verdict;
+use super::client::LONGEST_ANSWER;
+use super::compress::Encoding;
 use super::grpc::{self, Answer};
 use super::http;
 use crate::model::time::UnixNanos;
@@ -25,6 +28,18 @@ pub fn grpc_status(headers: &[(&'static str, &[u8])]) -> Option<Verdict> {
 /// The verdict on the message of an answer with status OK.
 pub fn grpc_message(message: &[u8]) -> Verdict {
     Answer::read(message).verdict()
+}
+
+/// The message of an answer that came compressed, in gzip or else in zstd; `None` if it cannot be read.
+pub fn grpc_compressed(gzip: bool, message: &[u8]) -> Option<Bytes> {
+    let encoding = if gzip { Encoding::Gzip } else { Encoding::Zstd };
+    encoding.plain_message(Bytes::copy_from_slice(message), LONGEST_ANSWER)
+}
+
+/// A message as it is sent compressed.
+pub fn compressed(gzip: bool, message: &[u8]) -> Option<Bytes> {
+    let encoding = if gzip { Encoding::Gzip } else { Encoding::Zstd };
+    encoding.grpc_message(message)
 }
 
 fn header_map(headers: &[(&'static str, &[u8])]) -> HeaderMap {
