@@ -343,13 +343,17 @@ impl World {
             let took = self.clock.now().mono.since(recovered);
             match differs {
                 None if took <= allowed => {
-                    self.say(|| format!("settled {took:?} after recovery"));
+                    self.say(|| format!("settled {took:?} after recovery, by {requests} requests"));
                     return self.report.settles.push(took);
                 }
-                None => return self.find(Kind::Belief, format!("settled only {took:?} after recovery")),
-                Some(what) if took > AT_MOST || (took > allowed && !self.order.with_directory) => {
+                None => {
+                    return self
+                        .find(Kind::Belief, format!("settled only {took:?} after recovery, by {requests} requests"));
+                }
+                Some(what) if took > allowed + AT_MOST || (took > allowed && !self.order.with_directory) => {
                     let log = tail(&self.agent.log());
-                    return self.find(Kind::Belief, format!("{took:?} after recovery: {what}\n{log}"));
+                    return self
+                        .find(Kind::Belief, format!("{took:?} after recovery, by {requests} requests: {what}\n{log}"));
                 }
                 Some(_) => {
                     let from = self.clock.now().mono;
