@@ -1,6 +1,8 @@
 //! What arrives at our own collector, and what it then believes. A body is JSON, gzip or protobuf by how it begins.
 #![no_main]
 
+use std::fmt::Debug;
+
 use bytes::Bytes;
 use dockpulse::sink::belief::{Belief, Limits};
 use dockpulse::sink::fuzzing::{self, Door};
@@ -61,7 +63,7 @@ fn believe(request: &ExportMetricsServiceRequest) {
     check(&belief);
 }
 
-fn one_line(line: Result<String, serde_json::Error>) {
+fn one_line<E: Debug>(line: Result<String, E>) {
     let line = line.expect("what was read can be written");
     assert!(line.ends_with('\n') && line.matches('\n').count() == 1);
 }
