@@ -120,8 +120,12 @@ impl Way {
     ///
     /// # Errors
     /// Another process has the directory.
-    pub(super) fn open(settings: &Settings, clock: Clock, telemetry: Telemetry) -> Result<(Self, Believed), AppError> {
-        let (queue, believed) = outbox::open(settings, clock, &telemetry)?;
+    pub(super) async fn open(
+        settings: &Settings,
+        clock: Clock,
+        telemetry: Telemetry,
+    ) -> Result<(Self, Believed), AppError> {
+        let (queue, believed) = outbox::open(settings, clock, &telemetry).await?;
         Ok((Self::with(queue, clock, telemetry, None), believed))
     }
 
@@ -198,24 +202,23 @@ impl Running {
         *shared = self.members.iter().map(|member| member.control.clone()).collect();
     }
 
-    /// From now on these are watched: those that are reached as before go on under their new settings, those that are
-    /// no longer among them are retracted, and only then those that are new begin, because one engine may be reached
-    /// in another way now.
+    /// From now on these are watched: those that are no longer among them are retracted, and only then those that are
+    /// reached as before go on under their new settings and those that are new begin, because one engine may be reached
+    /// in another way now, or have the name of one that left.
     pub(super) async fn change(&mut self, watched: Vec<Watched>) {
         let mut left = std::mem::take(&mut self.members);
-        let mut new = Vec::new();
+        let (mut kept, mut new) = (Vec::new(), Vec::new());
         for watched in watched {
             match left.iter().position(|member| member.reach == watched.reach) {
-                Some(at) => {
-                    let member = left.remove(at);
-                    let Watched { settings, wanted, timeout, .. } = watched;
-                    let _ = member.control.send(Control::Change(Box::new(Change { settings, wanted, timeout }))).await;
-                    self.members.push(member);
-                }
+                Some(at) => kept.push((left.remove(at), watched)),
                 None => new.push(watched),
             }
         }
         self.leave(left).await;
+        for (member, Watched { settings, wanted, timeout, .. }) in kept {
+            let _ = member.control.send(Control::Change(Box::new(Change { settings, wanted, timeout }))).await;
+            self.members.push(member);
+        }
         for watched in new {
             self.watch(watched, Vec::new(), Until::Told);
         }
@@ -233,7 +236,7 @@ impl Running {
             match self.tasks.join_next_with_id().await {
                 Some(Ok((id, finding))) if ending.contains(&id) => {
                     ending.retain(|e| *e != id);
-                    self.floor = self.floor.max(self.way.orphans.adopt(&finding));
+                    self.floor = self.floor.max(self.way.orphans.adopt(finding.identities, finding.latest));
                 }
                 Some(Ok((_, finding))) => self.crash = Some(ended_by_itself(&finding)),
                 Some(Err(error)) => {
@@ -261,7 +264,7 @@ impl Running {
         }
         while let Some(ended) = self.tasks.join_next().await {
             if let Ok(finding) = ended {
-                self.way.orphans.adopt(&finding);
+                self.way.orphans.adopt(finding.identities, finding.latest);
             }
         }
         self.way.orphans.stay_alone();

@@ -45,17 +45,24 @@ pub async fn once(
     settings.retract.list_failure_grace = Duration::ZERO;
     let export = settings::export(&settings, &telemetry)?;
     let watched = watched(&settings, &agent_host, &telemetry)?;
-    let (way, believed) = Way::open(&settings, clock, telemetry)?;
+    let (mut stop, mut twice) = (End::new()?, End::new()?);
+    let (way, believed) = tokio::select! {
+        opened = Way::open(&settings, clock, telemetry) => opened?,
+        () = stop.asked() => return Err(stopped_early()),
+    };
     let way = Way { names: Names::for_good(), ..way };
     let mut running = Running::start(watched, believed, &way, Until::Probed { retract });
     let told = Arc::new(Mutex::new(Told::default()));
     let hear = {
         let told = told.clone();
-        move |report: &ExportReport| heard(&told, report)
+        let refusals = running.refusals();
+        move |report: &ExportReport| {
+            heard(&told, report);
+            refusals(report);
+        }
     };
     let worker = worker(&export, &way, hear)?;
     let (end, ending) = watch::channel(None);
-    let (mut stop, mut twice) = (End::new()?, End::new()?);
     let probing = async {
         let (mut findings, mut stopped, mut crash) = (Vec::new(), false, None);
         loop {
@@ -88,7 +95,7 @@ pub async fn once(
     let failed: Vec<String> = findings.iter().filter_map(failure).collect();
     match crash {
         Some(crash) => Err(AppError::Crashed(crash)),
-        None if stopped => Err(AppError::Once("a signal ended it before the probe was over".to_owned())),
+        None if stopped => Err(stopped_early()),
         None if !failed.is_empty() => Err(AppError::Once(failed.join("; "))),
         None => outcome,
     }
@@ -104,6 +111,10 @@ fn taken(told: &Told, lost: usize, rest: Option<&Path>, collector: &str) -> Resu
         format!("; {} wait in {} for the next run", counted(lost, "point"), outbox::shown(path).escape_debug())
     });
     Err(AppError::Once(format!("the collector {collector} did not take everything: {why}{rest}")))
+}
+
+fn stopped_early() -> AppError {
+    AppError::Once("a signal ended it before the probe was over".to_owned())
 }
 
 fn failure(finding: &Finding) -> Option<String> {

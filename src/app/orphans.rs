@@ -6,9 +6,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use crate::ledger::{Commit, Ledger, STEP, TRIES};
 use crate::model::batch::{Batch, Point};
 use crate::model::published::Decision;
-use crate::model::series::Resource;
+use crate::model::series::{Fingerprint, Resource};
 use crate::model::time::UnixNanos;
-use crate::pipeline::Finding;
 
 /// The debts of engines that left. One for all; shared.
 #[derive(Debug, Default)]
@@ -23,10 +22,10 @@ struct Debts {
 impl Orphans {
     /// An engine is no longer watched. Returns a time below which nothing of it will be sent any more: the points of
     /// whoever publishes under the same identities lie above it.
-    pub(super) fn adopt(&self, finding: &Finding) -> UnixNanos {
-        self.debts().ledger.inherit(finding.identities.clone(), finding.latest);
+    pub(super) fn adopt(&self, identities: Vec<Fingerprint>, latest: UnixNanos) -> UnixNanos {
+        self.debts().ledger.inherit(identities, latest);
         // What is owed again bears times that follow close on those of the engine, not the time at which it is sent.
-        finding.latest.after(STEP * u32::from(TRIES + 1))
+        latest.after(STEP * u32::from(TRIES + 1))
     }
 
     /// No engine is watched any more, so nobody asks for what is due: it is given as soon as it is owed.
@@ -94,15 +93,7 @@ mod tests {
         publish(&mut ledger, &METRICS, 5);
         ledger.end_all(Reason::Unwatched, UnixNanos(7_000_000));
         let batch = ledger.commit(UnixNanos(7_000_000)).batch;
-        let finding = Finding {
-            engine: "left".into(),
-            containers: 0,
-            series: 2,
-            error: None,
-            latest: ledger.latest(),
-            identities: ledger.identities(),
-        };
-        assert_eq!(orphans.adopt(&finding), UnixNanos(13_000_000));
+        assert_eq!(orphans.adopt(ledger.identities(), ledger.latest()), UnixNanos(13_000_000));
         let of = batch.groups.iter().flat_map(|g| g.points.iter().map(|p| (g.resource.clone(), p.clone())));
         let refused = of.collect();
         (batch, refused)

@@ -16,11 +16,15 @@ use crate::outbox::durable::{self, Notice};
 use crate::outbox::{MemoryOutbox, Queue};
 use crate::telemetry::{Event, Telemetry};
 
-/// Opens the outbox of the settings. With a directory it blocks while that is read.
+/// Opens the outbox of the settings.
 ///
 /// # Errors
 /// Another process has the directory.
-pub(super) fn open(settings: &Settings, clock: Clock, telemetry: &Telemetry) -> Result<(Queue, Believed), AppError> {
+pub(super) async fn open(
+    settings: &Settings,
+    clock: Clock,
+    telemetry: &Telemetry,
+) -> Result<(Queue, Believed), AppError> {
     let memory_max_bytes = settings.outbox.memory_max_bytes.as_usize();
     let Some(directory) = settings.outbox.directory.clone() else {
         return Ok((Queue::new(MemoryOutbox::new(memory_max_bytes)), Believed::default()));
@@ -28,7 +32,10 @@ pub(super) fn open(settings: &Settings, clock: Clock, telemetry: &Telemetry) -> 
     let (max_bytes, path) = (settings.outbox.max_bytes.as_u64(), shown(&directory));
     let hears = telemetry.clone();
     let tell = move |notice| hears.record(&event(notice));
-    let (queue, believed) = Queue::open(durable::Settings { directory, max_bytes, memory_max_bytes }, clock, tell)?;
+    let settings = durable::Settings { directory, max_bytes, memory_max_bytes };
+    // A large store takes its time, a disk that hangs more: signals are heard meanwhile.
+    let opening = tokio::task::spawn_blocking(move || Queue::open(settings, clock, tell));
+    let (queue, believed) = opening.await.map_err(|error| AppError::Crashed(error.to_string()))??;
     let series = believed.engines.values().flatten().map(|(_, standing)| standing.live() as u64).sum();
     let points = queue.stats().left.points as u64;
     if series > 0 || points > 0 {
@@ -64,10 +71,11 @@ pub(super) fn shown(directory: &Path) -> Text {
 pub(super) async fn close(queue: &Queue, clock: Clock, deadline: Monotonic) -> bool {
     let durable = queue.is_durable();
     let left = deadline.since(clock.now().mono);
-    tokio::time::timeout(left, queue.close()).await.is_ok() && durable
+    tokio::time::timeout(left, queue.close()).await.is_ok() && durable && queue.is_durable()
 }
 
-/// Retracts what was published of an engine that is no longer in the settings. Returns the latest time stamp.
+/// Retracts what was published of an engine that is no longer in the settings. Returns the latest time stamp that its
+/// series can have, those that are owed again included.
 pub(super) fn leave(key: Text, owners: Vec<(Owner, Standing)>, latest: UnixNanos, way: &Way) -> UnixNanos {
     let now = way.clock.now();
     let mut ledger = Ledger::restore(owners, latest, Vec::new());
@@ -76,5 +84,5 @@ pub(super) fn leave(key: Text, owners: Vec<(Owner, Standing)>, latest: UnixNanos
     Bridge::new(way.telemetry.clone(), way.clock, key.clone(), way.on_ended.clone()).ended(&key, &ended);
     let pushed = way.queue.push(Decision { engine: key, batch, changes, latest }, now);
     bridge::pushed(&way.telemetry, &way.queue, &pushed);
-    latest
+    way.orphans.adopt(ledger.identities(), latest)
 }

@@ -42,7 +42,10 @@ pub async fn run(
     let connector = Connector::new(&export);
     let own = OwnWay { export: &export, connector: &connector, clock };
     telemetry.send_to(&settings::own(&settings, &own, &agent_host, log.clone()), connector.clone())?;
-    let (way, believed) = Way::open(&settings, clock, telemetry.clone())?;
+    let (way, believed) = tokio::select! {
+        opened = Way::open(&settings, clock, telemetry.clone()) => opened?,
+        () = end.asked() => return Ok(()),
+    };
     telemetry.record(&started(&settings));
     let running = Running::start(watched, believed, &way, Until::Told);
     let worker = worker(&export, &way, running.refusals())?;

@@ -26,7 +26,12 @@ use crate::tls::{self, ClientTls, Notice};
 /// The names that the settings may hold: the attributes that `attributes.resource` turns on and off, the metrics that
 /// `metrics` does, by profile, and what else is called how.
 pub fn known() -> Known {
-    Known { metrics: metric_names, attributes: convert::built_in(), names: attribute_names }
+    Known {
+        metrics: metric_names,
+        attributes: convert::built_in(),
+        names: attribute_names,
+        own_header: export::is_own_header,
+    }
 }
 
 fn metric_names(of: Profile) -> Vec<&'static str> {

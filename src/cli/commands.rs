@@ -124,6 +124,7 @@ fn sink(args: SinkArgs, err: &mut (dyn Write + Send)) -> io::Result<Status> {
         let (mut out, mut told) = (tokio::io::stdout(), tokio::io::stderr());
         sink::run(&options, &Clock::start(), &mut out, &mut told, end.asked()).await
     });
+    runtime.shutdown_background();
     Ok(match outcome {
         Ok(sink::Outcome::Ended | sink::Outcome::Met) => Status::Done,
         Ok(sink::Outcome::Unmet) => Status::Failed,
@@ -184,6 +185,8 @@ fn with_settings<'a>(
     let telemetry = Telemetry::new(clock);
     let start = Start { loaded, host: host(), clock, telemetry, log: log.clone(), sources };
     let result = runtime.block_on(command(start));
+    // A name server or a disk that hangs holds a thread that nobody can end.
+    runtime.shutdown_background();
     if let Err(error) = &result
         && json
     {

@@ -32,19 +32,6 @@ const MAX_ENGINES: usize = 256;
 /// Every rule is tried on every container at every probe.
 const MAX_RULES: usize = 1000;
 
-/// Headers that the exporter sets itself or that belong to the connection.
-const OWN_HEADERS: [&str; 9] = [
-    "connection",
-    "content-encoding",
-    "content-length",
-    "content-type",
-    "host",
-    "grpc-encoding",
-    "te",
-    "transfer-encoding",
-    "upgrade",
-];
-
 /// Reports everything that does not fit.
 pub(super) fn check(settings: &Settings, known: &Known, reader: &mut Reader<'_>) {
     check_times(settings, reader);
@@ -54,7 +41,7 @@ pub(super) fn check(settings: &Settings, known: &Known, reader: &mut Reader<'_>)
     check_resource(settings, known, reader);
     attributes::check(settings, known, reader);
     check_export(settings, reader);
-    check_headers(settings, reader);
+    check_headers(settings, known, reader);
     check_outbox(settings, reader);
 }
 
@@ -219,14 +206,14 @@ fn check_export(settings: &Settings, reader: &mut Reader<'_>) {
     check_pair(reader, "export.tls", tls.cert_file.is_some(), tls.key_file.is_some());
 }
 
-fn check_headers(settings: &Settings, reader: &mut Reader<'_>) {
+fn check_headers(settings: &Settings, known: &Known, reader: &mut Reader<'_>) {
     let mut seen: Vec<String> = Vec::new();
     for (name, value) in &settings.export.headers {
         let key = format!("export.headers.{name}");
         let lower = name.to_ascii_lowercase();
         if HeaderName::try_from(name).is_err() {
             rule(reader, key.clone(), "not the name of a header");
-        } else if OWN_HEADERS.contains(&lower.as_str()) {
+        } else if (known.own_header)(&lower) {
             rule(reader, key.clone(), "dockpulse sets this header itself");
         } else if seen.contains(&lower) {
             rule(reader, key.clone(), "given twice; letter case makes no difference");

@@ -88,6 +88,8 @@ pub struct Known {
     pub attributes: Vec<&'static str>,
     /// What else attributes are called, in a profile.
     pub names: fn(Profile) -> AttributeNames,
+    /// Whether a header, in small letters, is one that the export sets itself or cannot send.
+    pub own_header: fn(&str) -> bool,
 }
 
 /// Names of attributes. What is empty is not checked.

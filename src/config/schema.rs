@@ -95,6 +95,7 @@ mod tests {
             metrics: |_| vec!["container.cpu.time"],
             attributes: vec!["host.name"],
             names: |_| Default::default(),
+            own_header: |_| false,
         };
         let schema = schema(&known);
         let metrics = &schema["properties"]["metrics"];

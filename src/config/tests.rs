@@ -29,7 +29,7 @@ fn known() -> Known {
         points: if profile == Profile::DockerExporter { &["name"] } else { &["cpu.mode"] },
     };
     let attributes = vec!["container.command_line", "container.image.tags", "container.name", "host.name"];
-    Known { metrics, attributes, names }
+    Known { metrics, attributes, names, own_header: |name| name == "content-type" || name == "host" }
 }
 
 /// A directory with a settings file, variables and flags.

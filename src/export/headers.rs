@@ -147,16 +147,16 @@ fn value(text: &str) -> Option<HeaderValue> {
 
 fn key(name: &str) -> Result<HeaderName, SettingsError> {
     let key = HeaderName::from_bytes(name.as_bytes()).map_err(|_| wrong(name, "is not a header name"))?;
-    if is_reserved(&key) { Err(wrong(name, "is set by the protocol; remove it")) } else { Ok(key) }
+    if is_own_header(key.as_str()) { Err(wrong(name, "is set by the protocol; remove it")) } else { Ok(key) }
 }
 
 fn wrong(name: &str, problem: &'static str) -> SettingsError {
     SettingsError::Header { name: super::classify::shown(name), problem }
 }
 
-/// Headers that would break a request, and gRPC's binary ones, whose values would have to be base64.
-fn is_reserved(name: &HeaderName) -> bool {
-    let name = name.as_str();
+/// Whether a header, in small letters, is one that a request has anyway or that would break it, or one of gRPC's binary
+/// ones, whose values would have to be base64.
+pub fn is_own_header(name: &str) -> bool {
     let fixed = [
         "accept-encoding",
         "connection",

@@ -28,7 +28,7 @@ pub mod worker;
 
 pub use classify::{Failure, Verdict};
 pub use connect::Connector;
-pub use headers::{HeaderNotice, Headers, ReadAgain};
+pub use headers::{HeaderNotice, Headers, ReadAgain, is_own_header};
 pub use proxy::Proxies;
 pub use report::{ExportReport, Outcome, Refused};
 pub use settings::{Compression, Protocol, Retry, Settings, SettingsError, metrics_url};

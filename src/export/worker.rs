@@ -23,6 +23,9 @@ const GLANCE: Duration = Duration::from_millis(10);
 /// Is told of every request, when its outcome is known. Must not wait.
 pub type Observer = Arc<dyn Fn(&ExportReport) + Send + Sync>;
 
+/// After so many delivered batches a lowered limit is doubled: at the usual interval, some twenty minutes.
+const RAISE_AFTER: u32 = 128;
+
 /// What was not delivered when the worker ended.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Unsent {
@@ -45,6 +48,10 @@ pub struct Worker<S, T = Client> {
     retry: Retry,
     /// The most that a request takes; lower than set once the collector has refused one for its size.
     limit: usize,
+    /// The most that is set.
+    most: usize,
+    /// Batches that were delivered since the limit was last changed.
+    calm: u32,
     /// Where the next batch begins.
     from: Position,
 }
@@ -77,7 +84,7 @@ impl<S: BatchSource, T: Transport> Worker<S, T> {
     /// A worker that sends by other means.
     pub fn with_transport(transport: T, settings: &Settings, source: S, clock: Clock, observer: Observer) -> Self {
         let (retry, limit) = (settings.retry, settings.max_request_bytes);
-        Self { source, transport, clock, observer, retry, limit, from: Position::default() }
+        Self { source, transport, clock, observer, retry, limit, most: limit, calm: 0, from: Position::default() }
     }
 
     /// Goes on where another worker of the same outbox was cut ([`Unsent::from`]), so that a change of settings sends
@@ -146,8 +153,18 @@ impl<S: BatchSource, T: Transport> Worker<S, T> {
                 Action::Wait(until) => end.wait(until).await,
             }
         }
-        self.limit = delivery.limit();
+        self.learn(delivery.limit());
         Ended::Delivered
+    }
+
+    /// Takes over a limit that the collector has lowered. It may have been a proxy on the way, which is gone: after a while
+    /// larger requests are tried again.
+    fn learn(&mut self, limit: usize) {
+        self.calm = if limit < self.limit { 0 } else { self.calm.saturating_add(1) };
+        self.limit = limit;
+        if limit < self.most && self.calm >= RAISE_AFTER {
+            (self.limit, self.calm) = (limit.saturating_mul(2).min(self.most), 0);
+        }
     }
 
     /// Sends one part and tells of it; `None` if the time was up before the answer.

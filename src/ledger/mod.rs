@@ -193,8 +193,12 @@ impl Ledger {
     /// Retractions that the collector refused for good are owed again, with the next commit and as new points, unless
     /// the series lives again or was refused too often. Those of other ledgers are passed over.
     pub fn owe_again(&mut self, refused: &[(Arc<Resource>, Point)]) {
-        for (resource, point) in refused {
-            if point.mark.is_retraction() && self.knows(resource) {
+        let mut last: Option<(&Arc<Resource>, bool)> = None;
+        for (resource, point) in refused.iter().filter(|(_, point)| point.mark.is_retraction()) {
+            let known = last.filter(|(of, _)| Arc::ptr_eq(of, resource)).map(|(_, known)| known);
+            let known = known.unwrap_or_else(|| self.knows(resource));
+            last = Some((resource, known));
+            if known {
                 self.owed.add(resource, point);
             }
         }

@@ -16,12 +16,14 @@ const FORGIVEN_AFTER: u64 = 64;
 /// The most retractions that are owed at once.
 const MOST: usize = 100_000;
 
-type Key = (Arc<Resource>, *const Metric, Attributes);
+type Key<'a> = (Fingerprint, &'a Metric, &'a Attributes);
 
 /// What is owed, each series once.
 #[derive(Debug, Default)]
 pub(super) struct Owed {
     due: Vec<(Arc<Resource>, Point)>,
+    /// Which series are due.
+    waiting: HashSet<u64>,
     /// By series: how often its end was refused, and after which commit the last time.
     tries: HashMap<u64, (u8, u64)>,
     commits: u64,
@@ -31,12 +33,12 @@ pub(super) struct Owed {
 impl Owed {
     /// A retraction was refused.
     pub(super) fn add(&mut self, resource: &Arc<Resource>, point: &Point) {
+        let key: Key<'_> = (resource.fingerprint(), point.metric, &point.attributes);
+        let key = std::hash::BuildHasher::hash_one(&self.hasher, &key);
         // Two ends of it may have been on their way together: they count once.
-        if self.due.iter().any(|(r, p)| same(r, p, resource, point)) {
+        if self.waiting.contains(&key) {
             return;
         }
-        let key: Key = (resource.clone(), point.metric, point.attributes.clone());
-        let key = std::hash::BuildHasher::hash_one(&self.hasher, &key);
         if self.tries.len() >= MOST {
             self.tries.clear();
         }
@@ -47,6 +49,7 @@ impl Owed {
         (*tries, *at) = (tries.saturating_add(1), self.commits);
         if *tries <= TRIES && self.due.len() < MOST {
             self.due.push((resource.clone(), point.clone()));
+            self.waiting.insert(key);
         }
     }
 
@@ -59,6 +62,7 @@ impl Owed {
         self.commits += 1;
         let mut out: Vec<(Arc<Resource>, Vec<Point>)> = Vec::new();
         let ends = if self.due.is_empty() { HashSet::new() } else { ends(open) };
+        self.waiting.clear();
         for (resource, point) in std::mem::take(&mut self.due) {
             let ended = ends.contains(&(&*resource, point.metric.name, &point.attributes));
             if ended || lives(&resource, &point) {
@@ -114,8 +118,4 @@ fn ends(batch: &Batch) -> HashSet<(&Resource, &'static str, &Attributes)> {
 
 fn is_same_series(p: &Point, point: &Point) -> bool {
     p.metric.is(point.metric) && p.attributes == point.attributes
-}
-
-fn same(r: &Arc<Resource>, p: &Point, resource: &Arc<Resource>, point: &Point) -> bool {
-    is_same_series(p, point) && r == resource
 }

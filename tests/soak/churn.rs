@@ -94,7 +94,8 @@ fn replace(stage: &Stage, containers: usize, n: u64) {
 /// The collector is away for a while now and then.
 async fn outages(stage: &mut Stage, wanted: &Wanted, now: Duration) {
     let away = (1..=wanted.outages).any(|n| {
-        let from = wanted.time.mul_f64(f64::from(n) / f64::from(wanted.outages + 1));
+        // Not at the end of the warm-up, where the level is taken that all is held against.
+        let from = wanted.time.mul_f64(f64::from(n) / f64::from(wanted.outages + 1)) + 3 * OUTAGE;
         (from..from + OUTAGE).contains(&now)
     });
     if away == stage.collector.is_up() {

@@ -297,6 +297,17 @@ async fn a_limit_that_the_collector_has_is_kept_in_mind() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_limit_that_is_no_longer_there_is_forgotten_after_a_while() {
+    let too_large = Some(classify::http(http::StatusCode::PAYLOAD_TOO_LARGE, "", None));
+    let calm = std::iter::repeat_with(|| batch(1)).take(RAISE_AFTER as usize);
+    let batches = std::iter::once(batch(2000)).chain(calm).chain([batch(2000)]).collect();
+    let run = Run::start(&settings(), batches, vec![too_large]);
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    let sizes: Vec<usize> = run.transport.requests.lock().unwrap().iter().map(|(_, bytes)| bytes.len()).collect();
+    assert_eq!(sizes.first(), sizes.last(), "the last batch, which is like the first, goes whole");
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_point_that_fits_nowhere_is_told_and_not_owed_again() {
     let settings = Settings { max_request_bytes: 10, ..settings() };
     let run = Run::start(&settings, vec![batch(1)], vec![]);
