@@ -142,11 +142,10 @@ mod tests {
     }
 
     #[test]
-    fn what_nobody_has_to_deliver_any_more_is_forgotten() {
+    fn what_is_refused_of_others_is_their_affair() {
         let orphans = Orphans::default();
-        let (waits, refused) = left(&orphans);
-        drop((waits, refused));
-        let unknown = resource();
+        left(&orphans);
+        let unknown = Arc::new(Resource::new(vec![("container.id".into(), "f00d".into())], &[]));
         let point = publish(&mut Ledger::default(), &METRICS[..1], 1).groups[0].points[0].clone();
         orphans.owe(&[(unknown, Point { mark: Mark::Retracted(Reason::Removed), ..point })]);
         assert!(orphans.before(&Batch::default()).is_none());
