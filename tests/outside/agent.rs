@@ -24,6 +24,8 @@ pub(crate) struct Figures {
     pub(crate) threads: u64,
     /// Resident memory, in KiB.
     pub(crate) rss: u64,
+    /// The part of it that is read from files: a debug build's is large.
+    pub(crate) file: u64,
     /// The most there ever was of it, in KiB.
     pub(crate) peak: u64,
 }
@@ -85,6 +87,7 @@ impl Agent {
             descriptors: std::fs::read_dir(format!("/proc/{}/fd", self.pid)).expect("it runs").count(),
             threads: number("Threads:"),
             rss: number("VmRSS:"),
+            file: number("RssFile:"),
             peak: number("VmHWM:"),
         }
     }

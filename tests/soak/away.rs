@@ -11,8 +11,10 @@ use crate::stage::Stage;
 const WITH_DIRECTORY: u64 = 40;
 /// Without: `outbox.memory_max_bytes`, 8 MiB by default, and so much more.
 const WITHOUT: u64 = 8 + 32;
-/// The most time for an interval, and for what was kept to arrive.
+/// An interval may take so many times as long.
 const PATIENCE: u32 = 20;
+/// While what was kept arrives.
+const NOTHING_COMES: Duration = Duration::from_secs(30);
 
 /// Measures it with a directory and without; returns whether it stays within the bounds.
 pub(crate) async fn run(wanted: &Wanted, intervals: u64) -> bool {
@@ -47,9 +49,10 @@ async fn measure(wanted: &Wanted, intervals: u64, with_directory: bool) -> bool 
         .map(|files| files.filter_map(|f| Some(f.ok()?.metadata().ok()?.len())).sum())
         .unwrap_or_default();
     println!(
-        "{words}: {:.1} MiB before, {:.1} MiB at the end, {:.1} MiB at most; {:.1} MiB on disk",
+        "{words}: {:.1} MiB before, {:.1} MiB at the end ({:.1} MiB of it the program's file), {:.1} MiB at most; {:.1} MiB on disk",
         mib(steady.rss),
         mib(figures.rss),
+        mib(figures.file),
         mib(figures.peak),
         store as f64 / f64::from(1 << 20),
     );
@@ -59,7 +62,7 @@ async fn measure(wanted: &Wanted, intervals: u64, with_directory: bool) -> bool 
         println!("  more than {bound} MiB");
     }
     stage.collector.up().await;
-    fits & drain(&mut stage, intervals, with_directory).await
+    fits & drain(&mut stage, with_directory).await
 }
 
 /// Waits until the engine has given its list so often.
@@ -81,16 +84,19 @@ async fn reach(stage: &mut Stage, lists: u64, interval: Duration) -> bool {
 }
 
 /// The collector is back: everything comes, in order; without a directory as much as there was room for.
-async fn drain(stage: &mut Stage, intervals: u64, with_directory: bool) -> bool {
+async fn drain(stage: &mut Stage, with_directory: bool) -> bool {
     let begin = stage.clock.now();
-    let until = begin.mono + Duration::from_secs(60) + Duration::from_millis(200 * intervals);
+    let (mut requests, mut until) = (0, begin.mono + NOTHING_COMES);
     loop {
         let Some(differs) = stage.ears.judge().differs(&truth(&stage.engine), 1, begin.wall) else { break };
         if stage.clock.now().mono > until {
             println!("  not all has come: {differs}\n{}", stage.log());
             return false;
         }
-        progress(&format!("{} requests", stage.ears.marks()[2]));
+        if stage.ears.marks()[2] > requests {
+            (requests, until) = (stage.ears.marks()[2], stage.clock.now().mono + NOTHING_COMES);
+        }
+        progress(&format!("{requests} requests"));
         tokio::time::sleep(Duration::from_millis(500)).await;
     }
     progress("");
