@@ -4,7 +4,7 @@
 use std::io::Cursor;
 use std::sync::{Arc, LazyLock, Mutex, PoisonError};
 
-use dockpulse::model::series::Resource;
+use dockpulse::model::series::{AttributeValue, Resource};
 use dockpulse::outbox::record::{
     Damage, Found, Kind, Rid, Scan, Words, decode_batch, decode_owner, decode_resource, encode_batch, encode_owner,
     encode_resource, frame, unframe,
@@ -14,8 +14,9 @@ use libfuzzer_sys::fuzz_target;
 
 /// Those that a store has. Others are not known any more.
 static RESOURCES: LazyLock<[Arc<Resource>; 3]> = LazyLock::new(|| {
-    [&b"\x00"[..], b"\x01\x01a\x00\x01b", b"\x01\x01c\x01\x01d"]
-        .map(|bytes| Arc::new(decode_resource(bytes).expect("it is a resource")))
+    let text = |key: &str, copied| (key.into(), AttributeValue::Text("value".into()), copied);
+    let all = [vec![], vec![text("a", false)], vec![text("a", false), text("b", true)]];
+    all.map(|attributes| Arc::new(Resource::with_copies(attributes)))
 });
 
 /// New names are kept for good: one of these for all inputs, until it is full.
@@ -47,7 +48,8 @@ fn resource(content: &[u8]) {
     assert!(read.attributes().is_sorted_by(|a, b| a.0 < b.0));
     let written = encode_resource(&read);
     let again = decode_resource(&written).expect("what was written can be read");
-    assert_eq!((again.attributes(), again.on_points()), (read.attributes(), read.on_points()));
+    assert_eq!((again.version(), again.attributes()), (read.version(), read.attributes()));
+    assert_eq!(again.on_points(), read.on_points());
     assert_eq!(encode_resource(&again), written);
 }
 
