@@ -55,6 +55,7 @@ impl Directory {
         self.other.clone()
     }
 
+    /// One that is there already is somebody else's, and stays as it is.
     fn make(&self) -> Result<(), Trouble> {
         let failed = |error| Trouble::io(format_args!("outbox.directory {}", self.path.display()), &error);
         if !self.path.is_dir() {
@@ -63,7 +64,7 @@ impl Directory {
             std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
             builder.recursive(true).create(&self.path).map_err(failed)?;
         }
-        restrict(&self.path).map_err(failed)
+        Ok(())
     }
 
     /// The lock is the system's, so that it ends with the process, however that ends. The number in it is only to be shown.
@@ -150,12 +151,4 @@ fn file(path: &Path, empty: bool) -> io::Result<File> {
     #[cfg(unix)]
     file.set_permissions(std::os::unix::fs::PermissionsExt::from_mode(0o600))?;
     Ok(file)
-}
-
-fn restrict(directory: &Path) -> io::Result<()> {
-    #[cfg(unix)]
-    fs::set_permissions(directory, std::os::unix::fs::PermissionsExt::from_mode(0o700))?;
-    #[cfg(not(unix))]
-    let _ = directory;
-    Ok(())
 }
