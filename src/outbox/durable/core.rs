@@ -97,6 +97,8 @@ enum Doing {
 enum Closing {
     No,
     Asked,
+    /// As before, and the disk that failed was tried once more.
+    Tried,
     Closed,
 }
 
@@ -285,7 +287,12 @@ impl Core {
         }
         match &self.mode {
             Mode::Durable => self.next_durable(),
-            Mode::Memory(_) if self.closing == Closing::Asked => self.start(Job::Close),
+            Mode::Memory(_) if self.closing == Closing::Asked => {
+                // Once more: what waits would be lost.
+                self.closing = Closing::Tried;
+                self.write()
+            }
+            Mode::Memory(_) if self.closing == Closing::Tried => self.start(Job::Close),
             Mode::Memory(outage) if now >= outage.retry_at => self.write(),
             Mode::Memory(outage) => {
                 let reads = outage.is_readable && !outage.reconcile.overtaken && self.shelf.batches > 0;
@@ -305,7 +312,7 @@ impl Core {
             self.make_room()
         } else if self.acked.is_some() && follows {
             self.write()
-        } else if self.closing == Closing::Asked {
+        } else if self.closing != Closing::No {
             self.start(Job::Close)
         } else if self.is_untidy() {
             self.largest = self.shelf.bytes;

@@ -31,6 +31,8 @@ pub(super) trait Media: Send {
     fn open(&mut self) -> io::Result<Option<(Self::Backend, u64)>>;
     /// An empty one beside it; what was there before is gone.
     fn beside(&mut self) -> io::Result<Self::Backend>;
+    /// What was begun beside it goes.
+    fn discard(&mut self);
     /// The one beside takes the place of the store, durably, or nothing changes.
     fn replace(&mut self) -> io::Result<()>;
     /// The store's bytes.
@@ -106,7 +108,10 @@ impl Media for Directory {
         }
         self.make()?;
         (self.lock, self.other) = (None, None);
-        self.lock()
+        self.lock()?;
+        // A process that was killed may have left it.
+        self.discard();
+        Ok(())
     }
 
     fn release(&mut self) {
@@ -125,6 +130,11 @@ impl Media for Directory {
 
     fn beside(&mut self) -> io::Result<FileBackend> {
         backend(file(&self.path.join(BESIDE), true)?)
+    }
+
+    fn discard(&mut self) {
+        // Usually there is none; if it cannot be deleted it is in nobody's way.
+        let _ = fs::remove_file(self.path.join(BESIDE));
     }
 
     fn replace(&mut self) -> io::Result<()> {

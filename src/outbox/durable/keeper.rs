@@ -116,7 +116,9 @@ impl<M: Media> Keeper<M> {
 
     /// A new store of what is intact takes the damaged one's place.
     fn cut(&mut self, cause: Trouble) -> Result<(), Trouble> {
-        let damage = salvage::salvage(&mut self.media, &mut self.words, cause.to_string())?;
+        let damage = salvage::salvage(&mut self.media, &mut self.words, cause.to_string());
+        // It would take room that may be just what was missing.
+        let damage = damage.inspect_err(|_| self.media.discard())?;
         self.damaged = None;
         // What was in doubt is what it is now; the rows come from memory.
         self.damage = Some(damage);
@@ -144,6 +146,12 @@ impl<M: Media> Keeper<M> {
         }
         let again = self.left_by_doubtful();
         let Self { store: Some(store), words, .. } = self else { return Err(Trouble::damaged("the store is closed")) };
+        if write.all_rows
+            && let Some(acked) = write.acked
+        {
+            // Pages that this gives back are those that the rest needs on a full device.
+            store.acknowledge(acked, words)?;
+        }
         let transaction = store.transaction() + 1;
         let from = store.next();
         (self.doubtful, self.stale) = (Some((transaction, from, from + write.count as u64)), again);

@@ -179,6 +179,11 @@ impl Store {
         Ok(done)
     }
 
+    /// Deletes what was acknowledged, and nothing else.
+    pub(super) fn acknowledge(&mut self, acked: u64, words: &mut Words) -> Result<(), Trouble> {
+        self.transact(words, |turn| turn.acknowledge(acked))
+    }
+
     /// Drops what there is no room for.
     pub(super) fn make_room(&mut self, write: &Write, max: u64, words: &mut Words) -> Result<Done, Trouble> {
         let mut done = self.transact(words, |turn| {
