@@ -104,7 +104,9 @@ impl Turn<'_> {
 
     /// Everything up to this batch was acknowledged, as far as this transaction knows.
     fn acked(&self) -> Result<u64, redb::Error> {
-        Ok(self.first(0)?.map_or(self.books.state.next, |(first, _)| first).saturating_sub(1))
+        // A batch of retractions may be far behind the next one.
+        let next = self.books.state.next;
+        Ok(self.first(0)?.map_or(next, |(first, _)| first.min(next)).saturating_sub(1))
     }
 
     /// One batch, as it is stored.
@@ -138,8 +140,8 @@ impl Turn<'_> {
 
     /// Stores a batch, in the place of the one of that number if there is one.
     pub(super) fn put(&mut self, seq: u64, batch: &Batch, pushed: UnixNanos) -> Result<(), Trouble> {
-        self.remove(seq)?;
-        let acked = self.acked()?;
+        // Before the one in its place goes: otherwise it would count as acknowledged.
+        let acked = self.acked()?.min(seq.saturating_sub(1));
         let mut new = Vec::new();
         let Books { resources, state, .. } = &mut *self.books;
         let content = record::encode_batch(batch, pushed, |resource| {
@@ -150,6 +152,7 @@ impl Turn<'_> {
         for (rid, resource) in new {
             self.put_resource(rid, &resource)?;
         }
+        self.remove(seq)?;
         let bytes = record::frame(Kind::Batch, seq, acked, &content);
         let retractions = batch.retractions() as u64;
         let values = batch.points() as u64 - retractions;

@@ -97,6 +97,8 @@ enum Doing {
 enum Closing {
     No,
     Asked,
+    /// As before, and the disk that failed was tried once more.
+    Tried,
     Closed,
 }
 
@@ -192,8 +194,8 @@ impl Core {
             _ => {}
         }
         let Mode::Memory(outage) = &mut self.mode else { return None };
-        let is_overtaken = outage.may_overtake && !outage.is_readable;
-        let is_next = self.front.is_none() && (self.shelf.batches == 0 || is_overtaken);
+        let may_overtake = outage.reconcile.overtaken || (outage.may_overtake && !outage.is_readable);
+        let is_next = self.front.is_none() && (self.shelf.batches == 0 || may_overtake);
         if !is_next || matches!(self.job, Doing::Writing { .. }) {
             return None;
         }
@@ -285,7 +287,12 @@ impl Core {
         }
         match &self.mode {
             Mode::Durable => self.next_durable(),
-            Mode::Memory(_) if self.closing == Closing::Asked => self.start(Job::Close),
+            Mode::Memory(_) if self.closing == Closing::Asked => {
+                // Once more: what waits would be lost.
+                self.closing = Closing::Tried;
+                self.write()
+            }
+            Mode::Memory(_) if self.closing == Closing::Tried => self.start(Job::Close),
             Mode::Memory(outage) if now >= outage.retry_at => self.write(),
             Mode::Memory(outage) => {
                 let reads = outage.is_readable && !outage.reconcile.overtaken && self.shelf.batches > 0;
@@ -305,7 +312,7 @@ impl Core {
             self.make_room()
         } else if self.acked.is_some() && follows {
             self.write()
-        } else if self.closing == Closing::Asked {
+        } else if self.closing != Closing::No {
             self.start(Job::Close)
         } else if self.is_untidy() {
             self.largest = self.shelf.bytes;
@@ -322,7 +329,8 @@ impl Core {
     }
 
     fn start(&mut self, job: Job) -> Next {
-        self.acked_in_job = Shelf::default();
+        // A failure is told with what is left behind the batch that was to be read after.
+        self.acked_in_job = if matches!(job, Job::Read(_)) { self.acked_shelf } else { Shelf::default() };
         self.job = Doing::Other;
         Next::Do(job)
     }
@@ -408,7 +416,8 @@ impl Core {
         if self.acked == acked {
             self.acked = None;
         }
-        if done.front.is_some() {
+        // What is out stays the front until it is acknowledged.
+        if done.front.is_some() && self.given != Given::Disk {
             self.front = done.front;
         }
         self.acked_shelf = self.acked_shelf.without(self.acked_in_job);
@@ -451,9 +460,10 @@ impl Core {
         }
         let is_readable = readable.is_some();
         if let Some((shelf, front)) = readable {
-            self.shelf = shelf.without(self.acked_shelf);
+            // What was acknowledged while the job was done is in it, and is not to be given out again.
+            self.shelf = shelf.without(self.acked_shelf.without(self.acked_in_job));
             if self.front.is_none() && !self.is_overtaken() {
-                self.front = front;
+                self.front = front.filter(|front| self.acked.is_none_or(|acked| front.seq > acked));
             }
         }
         match &mut self.mode {

@@ -31,6 +31,8 @@ pub(super) trait Media: Send {
     fn open(&mut self) -> io::Result<Option<(Self::Backend, u64)>>;
     /// An empty one beside it; what was there before is gone.
     fn beside(&mut self) -> io::Result<Self::Backend>;
+    /// What was begun beside it goes.
+    fn discard(&mut self);
     /// The one beside takes the place of the store, durably, or nothing changes.
     fn replace(&mut self) -> io::Result<()>;
     /// The store's bytes.
@@ -55,6 +57,7 @@ impl Directory {
         self.other.clone()
     }
 
+    /// One that is there already is somebody else's, and stays as it is.
     fn make(&self) -> Result<(), Trouble> {
         let failed = |error| Trouble::io(format_args!("outbox.directory {}", self.path.display()), &error);
         if !self.path.is_dir() {
@@ -63,7 +66,7 @@ impl Directory {
             std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
             builder.recursive(true).create(&self.path).map_err(failed)?;
         }
-        restrict(&self.path).map_err(failed)
+        Ok(())
     }
 
     /// The lock is the system's, so that it ends with the process, however that ends. The number in it is only to be shown.
@@ -105,7 +108,10 @@ impl Media for Directory {
         }
         self.make()?;
         (self.lock, self.other) = (None, None);
-        self.lock()
+        self.lock()?;
+        // A process that was killed may have left it.
+        self.discard();
+        Ok(())
     }
 
     fn release(&mut self) {
@@ -124,6 +130,11 @@ impl Media for Directory {
 
     fn beside(&mut self) -> io::Result<FileBackend> {
         backend(file(&self.path.join(BESIDE), true)?)
+    }
+
+    fn discard(&mut self) {
+        // Usually there is none; if it cannot be deleted it is in nobody's way.
+        let _ = fs::remove_file(self.path.join(BESIDE));
     }
 
     fn replace(&mut self) -> io::Result<()> {
@@ -150,12 +161,4 @@ fn file(path: &Path, empty: bool) -> io::Result<File> {
     #[cfg(unix)]
     file.set_permissions(std::os::unix::fs::PermissionsExt::from_mode(0o600))?;
     Ok(file)
-}
-
-fn restrict(directory: &Path) -> io::Result<()> {
-    #[cfg(unix)]
-    fs::set_permissions(directory, std::os::unix::fs::PermissionsExt::from_mode(0o700))?;
-    #[cfg(not(unix))]
-    let _ = directory;
-    Ok(())
 }

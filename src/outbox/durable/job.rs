@@ -62,7 +62,8 @@ pub(super) enum Outcome {
     Failed {
         /// Why.
         trouble: Trouble,
-        /// What can be read nevertheless: what is on disk, and the oldest batch that was not acknowledged.
+        /// What can be read nevertheless: what is on disk and was not acknowledged when the job began, and the
+        /// oldest batch of that.
         readable: Option<(Shelf, Option<Front>)>,
     },
     /// The store is closed.

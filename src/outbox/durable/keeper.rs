@@ -6,7 +6,6 @@ use super::job::{Job, Opened, Outcome, Write};
 use super::notice::{Damage, Trouble};
 use super::store::{Done, Fetch, Store};
 use super::{Front, Row, salvage};
-use crate::outbox::Pushed;
 use crate::outbox::record::Words;
 
 /// A file of up to so many bytes is checked from its first to its last whenever it is opened. A larger one is checked
@@ -21,14 +20,14 @@ pub(super) struct Keeper<M> {
     store: Option<Store>,
     /// A transaction of which nobody knows whether it is durable: its number, and where its batches are.
     doubtful: Option<(u64, u64, u64)>,
+    /// Where those of one before it are, unless it has removed them.
+    stale: Option<(u64, u64)>,
     /// The store's books are ahead of what is on disk: it was only read.
     is_ahead: bool,
     /// The store is known to be damaged.
     damaged: Option<Trouble>,
     /// What was cut, until it is told.
     damage: Option<Damage>,
-    /// What was dropped by a transaction before one that failed.
-    dropped: Pushed,
 }
 
 impl<M: Media> Keeper<M> {
@@ -39,10 +38,10 @@ impl<M: Media> Keeper<M> {
             max_bytes,
             store: None,
             doubtful: None,
+            stale: None,
             is_ahead: false,
             damaged: None,
             damage: None,
-            dropped: Pushed::default(),
         }
     }
 
@@ -71,7 +70,8 @@ impl<M: Media> Keeper<M> {
     fn open_and_read(&mut self) -> Result<Opened, Trouble> {
         let mut rows: Vec<Row> = Vec::new();
         self.reopen(&mut |row| rows.push(row))?;
-        let (shelf, front) = self.read(None)?;
+        let front = self.read(None)?;
+        let shelf = self.store.as_ref().map(Store::shelf).unwrap_or_default();
         let latest = self.store.iter().flat_map(Store::latest);
         let latest = latest.map(|(engine, latest)| (engine.clone(), latest)).collect();
         Ok(Opened { rows, latest, shelf, front, damage: self.damage.take() })
@@ -116,7 +116,9 @@ impl<M: Media> Keeper<M> {
 
     /// A new store of what is intact takes the damaged one's place.
     fn cut(&mut self, cause: Trouble) -> Result<(), Trouble> {
-        let damage = salvage::salvage(&mut self.media, &mut self.words, cause.to_string())?;
+        let damage = salvage::salvage(&mut self.media, &mut self.words, cause.to_string());
+        // It would take room that may be just what was missing.
+        let damage = damage.inspect_err(|_| self.media.discard())?;
         self.damaged = None;
         // What was in doubt is what it is now; the rows come from memory.
         self.damage = Some(damage);
@@ -127,7 +129,7 @@ impl<M: Media> Keeper<M> {
     pub(super) fn run(&mut self, job: &Job, fetch: Fetch<'_>) -> Outcome {
         let result = match job {
             Job::Write(write) => self.write(write, fetch),
-            Job::Read(after) => self.read(*after).map(|(_, front)| Outcome::Read(front)),
+            Job::Read(after) => self.read(*after).map(Outcome::Read),
             Job::Tidy => self.tidy(),
             Job::Close => {
                 self.store = None;
@@ -144,40 +146,53 @@ impl<M: Media> Keeper<M> {
         }
         let again = self.left_by_doubtful();
         let Self { store: Some(store), words, .. } = self else { return Err(Trouble::damaged("the store is closed")) };
-        if write.reconcile.is_some() {
-            let dropped = store.reconcile(write, words)?;
-            self.dropped.dropped_values += dropped.dropped_values;
+        if write.all_rows
+            && let Some(acked) = write.acked
+        {
+            // Pages that this gives back are those that the rest needs on a full device.
+            store.acknowledge(acked, words)?;
         }
         let transaction = store.transaction() + 1;
         let from = store.next();
-        self.doubtful = Some((transaction, from, from + write.count as u64));
-        let mut done = match write.make_room {
+        (self.doubtful, self.stale) = (Some((transaction, from, from + write.count as u64)), again);
+        let done = match write.make_room {
             true => store.make_room(write, self.max_bytes, words)?,
             false => store.write(write, again, fetch, words)?,
         };
-        self.doubtful = None;
-        let before = std::mem::take(&mut self.dropped);
-        done.dropped.dropped_values += before.dropped_values;
-        done.dropped.unowed_retractions += before.unowed_retractions;
+        (self.doubtful, self.stale) = (None, None);
         Ok(Outcome::Done(done))
     }
 
-    /// The batches, from one up to but not including another, of a transaction that was believed to have failed and has
+    /// The batches, from one up to but not including another, of transactions that were believed to have failed and have
     /// not: they are still in memory and will be written again.
     fn left_by_doubtful(&self) -> Option<(u64, u64)> {
         let (transaction, from, to) = self.doubtful?;
-        (self.store.as_ref()?.transaction() >= transaction).then_some((from, to))
+        let is_there = self.store.as_ref()?.transaction() >= transaction;
+        // It has removed those of the one before it.
+        is_there.then_some((from, to)).or(self.stale)
     }
 
-    fn read(&mut self, after: Option<u64>) -> Result<(Shelf, Option<Front>), Trouble> {
-        if self.store.is_none() {
+    fn read(&mut self, after: Option<u64>) -> Result<Option<Front>, Trouble> {
+        if self.store.as_ref().is_none_or(|store| store.is_past(after)) {
             self.reopen(&mut |_| {})?;
         }
-        let below = self.left_by_doubtful().map_or(u64::MAX, |(from, _)| from);
-        let Self { store: Some(store), words, .. } = self else { return Ok(Default::default()) };
+        let below = self.end();
+        let Self { store: Some(store), words, .. } = self else { return Ok(None) };
         self.is_ahead |= store.settles();
-        let front = store.read(after, below, words)?;
-        Ok((store.shelf(), front))
+        store.read(after, below, words)
+    }
+
+    /// What is there behind a batch, and the oldest of that.
+    fn look(&mut self, after: Option<u64>) -> Result<(Shelf, Option<Front>), Trouble> {
+        let front = self.read(after)?;
+        let below = self.end();
+        let shelf = self.store.as_mut().map_or(Ok(Shelf::default()), |store| store.shelf_of(after, below))?;
+        Ok((shelf, front))
+    }
+
+    /// Where those begin that are still in memory.
+    fn end(&self) -> u64 {
+        self.left_by_doubtful().map_or(u64::MAX, |(from, _)| from)
     }
 
     fn tidy(&mut self) -> Result<Outcome, Trouble> {
@@ -196,7 +211,8 @@ impl<M: Media> Keeper<M> {
             Job::Read(after) => *after,
             _ => None,
         };
-        let readable = self.read(after).ok();
+        // To read a damaged one is to cut it: that has just failed, or waits until it is written again.
+        let readable = if self.damaged.is_none() { self.look(after).ok() } else { None };
         if readable.is_none() {
             self.store = None;
         }

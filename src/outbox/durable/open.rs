@@ -25,12 +25,18 @@ impl Books {
         let Some(state) = state(tables)? else {
             let rows = tables.heads.len().and_then(|heads| Ok(heads + tables.owners.len()? + tables.batches.len()?));
             return match rows.map_err(redb::Error::from)? {
-                0 => Ok(true),
+                0 => {
+                    // Zero is no batch: it is what is acknowledged as long as nothing is.
+                    self.state.next = 1;
+                    Ok(true)
+                }
                 _ => Err(Trouble::damaged("what the store knows of itself is gone")),
             };
         };
         self.state = state;
         let last = self.load_heads(tables)?;
+        // A new batch is never put before one that is there.
+        self.state.next = self.state.next.max(last.saturating_add(1));
         self.load_rows(tables, words, row)?;
         self.load_loose(tables, last)?;
         self.load_unborn(tables, words)?;

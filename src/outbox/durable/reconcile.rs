@@ -2,12 +2,14 @@
 //! brought in line with what is live by now.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use hashbrown::{HashMap, HashSet};
 use redb::ReadableTable;
 
 use super::Row;
 use super::books::{Turn, stored_resource};
+use super::job::Write;
 use super::notice::Trouble;
 use super::tables;
 use crate::model::batch::{Batch, Group, Mark, Point, Reason};
@@ -20,6 +22,10 @@ use crate::outbox::unborn::Unborn;
 /// The batch of retractions is put so far behind the last one, so that what waits in memory, some of which may have been
 /// given out, goes before it.
 pub(super) const GAP: u64 = 1 << 32;
+
+/// The retractions bear a time that is so much later than that of the last value: receivers that count in milliseconds
+/// would take them for its double otherwise.
+const LATER: Duration = Duration::from_millis(1);
 
 /// What has to be brought in line.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -39,10 +45,11 @@ struct Ending {
 }
 
 impl Turn<'_> {
-    /// Retracts what `live` has not. What was dropped is told.
-    pub(super) fn reconcile(&mut self, what: Reconcile, live: &[Row]) -> Result<Pushed, Trouble> {
-        let latest = self.books.state.latest.values().copied().max().unwrap_or_default();
-        let mut ending = Ending::new(live, UnixNanos(latest.saturating_add(1)));
+    /// Retracts what is not live. What was dropped is told.
+    pub(super) fn reconcile(&mut self, what: Reconcile, write: &Write) -> Result<Pushed, Trouble> {
+        let kept = self.books.state.latest.values().map(|latest| UnixNanos(*latest));
+        let latest = kept.chain(write.latest.iter().map(|(_, latest)| *latest)).max().unwrap_or_default();
+        let mut ending = Ending::new(&write.rows, latest.after(LATER));
         let mut dropped = Pushed::default();
         let mut since = None;
         while what.overtaken

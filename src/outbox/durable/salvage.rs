@@ -48,6 +48,11 @@ pub(super) fn salvage<M: Media>(media: &mut M, words: &mut Words, cause: String)
     finds.put_rows(&mut store, words, &mut damage)?;
     let batches = Scan::new(media.raw().map_err(failed)?).map_err(failed)?;
     finds.put_batches(batches, &mut store, words, &mut damage)?;
+    let next = finds.next();
+    store.transact(words, |turn| {
+        turn.books.state.next = next;
+        Ok(())
+    })?;
     drop(store);
     media.replace().map_err(failed)?;
     damage.batches_lost = finds.lost(damage.batches_kept);
@@ -98,7 +103,8 @@ impl Finds {
 
     /// The rows, and what the store knows of itself.
     fn put_rows(&mut self, store: &mut Store, words: &mut Words, damage: &mut Damage) -> Result<(), Trouble> {
-        let last = self.batches.last_key_value().map_or(0, |(last, _)| *last);
+        // As long as the batches are not there, none of them must count as acknowledged.
+        let next = self.batches.first_key_value().map_or(self.next(), |(first, _)| *first);
         let unborn = self.unborn.take().and_then(|(_, content)| {
             let lives = record::decode_batch(content.get(1..)?, |rid| self.resource(rid), words).ok()?;
             Some(Unborn::of_batch(&lives.batch))
@@ -107,7 +113,6 @@ impl Finds {
         store.transact(words, |turn| {
             let state = &mut turn.books.state;
             let transaction = state.transaction.max(self.state.transaction) + 1;
-            let next = self.state.next.max(last + 1).max(self.acked + 1);
             let (settled, latest) = (self.state.settled, self.state.latest.clone());
             *state = State { transaction, next, settled, latest, next_resource: state.next_resource };
             for (key, (_, owner)) in owners {
@@ -121,6 +126,12 @@ impl Finds {
             turn.books.unborn = unborn.unwrap_or_default();
             Ok(())
         })
+    }
+
+    /// The number of the next batch.
+    fn next(&self) -> u64 {
+        let last = self.batches.last_key_value().map_or(0, |(last, _)| *last);
+        self.state.next.max(last + 1).max(self.acked + 1)
     }
 
     fn put_batches<F: io::Read + io::Seek>(

@@ -2,12 +2,13 @@
 
 use std::sync::Arc;
 
-use redb::{Builder, Database, StorageBackend, WriteTransaction};
+use redb::{Builder, Database, ReadableTable, StorageBackend, WriteTransaction};
 
-use super::books::{Books, Tables, Turn};
+use super::books::{Books, Head, Tables, Turn};
 use super::job::Write;
 use super::notice::Trouble;
 use super::quiet::quietly;
+use super::reconcile::Reconcile;
 use super::{Front, Row, Shelf};
 use crate::model::Text;
 use crate::model::batch::Batch;
@@ -23,6 +24,8 @@ pub(super) struct Store {
     /// `None` once it is closed, or given up after a panic.
     db: Option<Database>,
     books: Books,
+    /// Reading has brought what is known by heart in line up to this batch.
+    read_to: u64,
 }
 
 /// Gives what waits in memory, one batch at a time, each with the time of its push.
@@ -54,7 +57,7 @@ impl Store {
             let mut builder = Builder::new();
             builder.set_cache_size(CACHE_BYTES).set_check_integrity_on_open(check);
             let db = builder.create_with_backend(backend).map_err(redb::Error::from)?;
-            let mut store = Self { db: Some(db), books: Books::default() };
+            let mut store = Self { db: Some(db), books: Books::default(), read_to: 0 };
             let (transaction, books) = store.begin()?;
             let is_new = books.load(&Tables::open(&transaction)?, words, row)?;
             if is_new {
@@ -67,7 +70,7 @@ impl Store {
     }
 
     fn begin(&mut self) -> Result<(WriteTransaction, &mut Books), Trouble> {
-        let Self { db, books } = self;
+        let Self { db, books, .. } = self;
         let db = db.as_ref().ok_or_else(|| Trouble::damaged("the store is closed"))?;
         Ok((db.begin_write().map_err(redb::Error::from)?, books))
     }
@@ -97,38 +100,63 @@ impl Store {
         !self.books.unborn.is_empty()
     }
 
-    /// The oldest batch whose number is above `after` and below `below`, without writing anything.
+    /// Whether reading has gone past what follows `after`: it can be read by one that is opened again.
+    pub(super) fn is_past(&self, after: Option<u64>) -> bool {
+        self.read_to > after.unwrap_or_default()
+    }
+
+    /// What there is above `after` and below `below`.
+    pub(super) fn shelf_of(&mut self, after: Option<u64>, below: u64) -> Result<Shelf, Trouble> {
+        quietly(|| {
+            let (transaction, _) = self.begin()?;
+            let tables = Tables::open(&transaction)?;
+            let mut shelf = Shelf::default();
+            let from = after.map_or(0, |after| after + 1).min(below);
+            for entry in tables.heads.range(from..below).map_err(redb::Error::from)? {
+                let head = Head::of(entry.map_err(redb::Error::from)?.1.value());
+                if shelf.batches == 0 {
+                    shelf.oldest = head.pushed;
+                }
+                shelf.add(head);
+            }
+            Ok(shelf)
+        })
+    }
+
+    /// The oldest batch whose number is above `after` and below `below`, without writing anything. Batches up to `after`
+    /// count as given out: what follows is in line with them, although they are not on disk as they were.
     pub(super) fn read(&mut self, after: Option<u64>, below: u64, words: &mut Words) -> Result<Option<Front>, Trouble> {
         quietly(|| {
+            let after = after.unwrap_or_default();
+            let mut read_to = self.read_to;
             let (transaction, books) = self.begin()?;
             let tables = Tables::open(&transaction)?;
             let mut turn = Turn { tables, books, words, fresh: Default::default() };
-            let mut from = after.map_or(0, |after| after + 1);
+            let settled = turn.books.state.settled.max(read_to);
+            let mut from = if turn.books.unborn.is_empty() { after } else { after.min(settled) } + 1;
+            let mut front = None;
             while let Some((seq, head)) = turn.first(from)?.filter(|(seq, _)| *seq < below) {
                 let (mut batch, _) = turn.batch(seq)?;
-                if seq > turn.books.state.settled {
+                if seq > settled && !turn.books.unborn.is_empty() {
                     turn.books.unborn.settle(Arc::make_mut(&mut batch));
+                    read_to = seq;
                 }
                 turn.books.resources.passed();
-                if !batch.is_empty() {
-                    return Ok(Some(Front { seq, batch, bytes: head.bytes }));
+                if seq > after && !batch.is_empty() {
+                    front = Some(Front { seq, batch, bytes: head.bytes });
+                    break;
                 }
                 from = seq + 1;
             }
-            Ok(None)
+            drop(turn);
+            transaction.abort().map_err(redb::Error::from)?;
+            self.read_to = read_to;
+            Ok(front)
         })
     }
 
-    /// Brings what is on disk in line with what is live, before anything is written behind it.
-    pub(super) fn reconcile(&mut self, write: &Write, words: &mut Words) -> Result<Pushed, Trouble> {
-        let Some(what) = write.reconcile else { return Ok(Pushed::default()) };
-        self.transact(words, |turn| {
-            write.acked.map_or(Ok(()), |acked| turn.acknowledge(acked))?;
-            turn.reconcile(what, &write.rows)
-        })
-    }
-
-    /// Writes what was decided, and what was acknowledged before, in the place of batches that are written `again`.
+    /// Writes what was decided, and what was acknowledged before, in the place of batches that are written `again`; what
+    /// is on disk is brought in line with what is live before that, if it has to be.
     pub(super) fn write(
         &mut self,
         write: &Write,
@@ -141,10 +169,19 @@ impl Store {
             while let Some((seq, _)) = turn.first(from)?.filter(|(seq, _)| *seq < to) {
                 turn.remove(seq)?;
             }
-            turn.write(write, fetch)
+            write.acked.map_or(Ok(()), |acked| turn.acknowledge(acked))?;
+            // The rows on disk are those of this process if it has written them before.
+            let what = write.reconcile.map(|what| Reconcile { unread: what.unread && again.is_none(), ..what });
+            let dropped = what.map_or(Ok(Pushed::default()), |what| turn.reconcile(what, write))?;
+            Ok(Done { dropped, ..turn.write(write, fetch)? })
         })?;
         done.shelf = self.books.shelf;
         Ok(done)
+    }
+
+    /// Deletes what was acknowledged, and nothing else.
+    pub(super) fn acknowledge(&mut self, acked: u64, words: &mut Words) -> Result<(), Trouble> {
+        self.transact(words, |turn| turn.acknowledge(acked))
     }
 
     /// Drops what there is no room for.
@@ -198,7 +235,6 @@ impl Drop for Store {
 
 impl Turn<'_> {
     fn write(&mut self, write: &Write, fetch: Fetch<'_>) -> Result<Done, Trouble> {
-        write.acked.map_or(Ok(()), |acked| self.acknowledge(acked))?;
         let from = self.books.state.next;
         for index in 0..write.count {
             let Some((batch, pushed)) = fetch(index) else {

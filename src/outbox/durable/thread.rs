@@ -79,8 +79,8 @@ pub(in crate::outbox) fn start(
     match answered.recv_timeout(OPENING) {
         Ok(answer) => Ok((handle, answer?)),
         Err(RecvTimeoutError::Disconnected | RecvTimeoutError::Timeout) => {
-            handle.too_late(clock);
-            Ok((handle, Believed::default()))
+            let believed = handle.too_late(&answered, clock)?;
+            Ok((handle, believed))
         }
     }
 }
@@ -97,10 +97,16 @@ impl Handle {
     }
 
     /// The start goes on without what is on disk.
-    fn too_late(&self, clock: Clock) {
+    fn too_late(&self, answered: &mpsc::Receiver<Answer>, clock: Clock) -> Answer {
+        let mut core = self.lock();
+        // It may have answered just now, and whoever answers holds the core.
+        if let Ok(answer) = answered.try_recv() {
+            return answer;
+        }
         let trouble = Trouble::new(TroubleKind::Device, "the disk does not answer");
         // The thread says it when it comes to it.
-        self.lock().not_opened(trouble, false, clock.now().mono);
+        core.not_opened(trouble, false, clock.now().mono);
+        Ok(Believed::default())
     }
 }
 
@@ -124,7 +130,8 @@ impl<H: Hears> Thread<H> {
         }
     }
 
-    /// Tells the core what was found, if it still wants to know. Whether there is anything to go on with.
+    /// Tells the core what was found, if it still wants to know, and answers before anybody else has the core. Whether
+    /// there is anything to go on with.
     fn begin(&mut self, opened: Result<Opened, Trouble>, answer: &mpsc::SyncSender<Answer>) -> bool {
         let now = self.clock.now().mono;
         let mut core = lock(&self.shared.core);
@@ -135,31 +142,30 @@ impl<H: Hears> Thread<H> {
             self.say(Said::Unusable(trouble));
             return true;
         }
+        let (mut damage, mut said) = (None, None);
         let result = match opened {
             Ok(mut opened) => {
-                let damage = opened.damage.take();
+                damage = opened.damage.take();
                 let believed = believed(&opened);
                 core.opened(opened);
-                drop(core);
-                if let Some(damage) = damage {
-                    let directory = self.directory.clone();
-                    self.hears.notice(Notice::Damaged { directory, damage });
-                }
                 Ok(believed)
             }
             Err(trouble) => match self.keeper.media().in_use() {
                 Some(in_use) => Err(in_use),
                 None => {
-                    let said = core.not_opened(trouble, true, now);
-                    drop(core);
-                    self.say(said);
+                    said = Some(core.not_opened(trouble, true, now));
                     Ok(Believed::default())
                 }
             },
         };
+        if let Some(damage) = damage {
+            self.hears.notice(Notice::Damaged { directory: self.directory.clone(), damage });
+        }
+        said.into_iter().for_each(|said| self.say(said));
         let goes_on = result.is_ok();
-        // Nobody waits any more: then the core was told so above.
+        // There is room for it, and whoever waits no longer has told the core so.
         let _ = answer.try_send(result);
+        drop(core);
         goes_on
     }
 

@@ -12,7 +12,7 @@ use crate::model::published::{Change, Decision, Owner, Published, Standing};
 use crate::model::series::{AttributeInterner, Attributes, Kind, Metric, Resource, Value};
 use crate::model::time::{Monotonic, Now, UnixNanos};
 use crate::outbox::durable::core::Core;
-use crate::outbox::durable::job::{Next, Opened, Said};
+use crate::outbox::durable::job::{Job, Next, Opened, Said};
 use crate::outbox::durable::keeper::Keeper;
 use crate::outbox::durable::notice::Damage;
 
@@ -38,6 +38,17 @@ pub(super) struct Agent {
     pub(super) said: Vec<Said>,
     pub(super) damage: Vec<Damage>,
     max_bytes: u64,
+    /// What the collector does while the next transaction is written.
+    meanwhile: Option<Meanwhile>,
+    /// What it got then.
+    pub(super) taken: Option<Arc<Batch>>,
+}
+
+/// What may happen while the disk works.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Meanwhile {
+    Take,
+    Acknowledge,
 }
 
 fn attributes(series: Series) -> Attributes {
@@ -132,6 +143,8 @@ impl Agent {
             said: Vec::new(),
             damage: Vec::new(),
             max_bytes,
+            meanwhile: None,
+            taken: None,
         };
         let live = match agent.keeper.open() {
             Ok(mut opened) => {
@@ -157,6 +170,13 @@ impl Agent {
             let Next::Do(job) = next else { return };
             let Self { core, keeper, .. } = self;
             let outcome = keeper.run(&job, &|index| core.borrow().held(index));
+            if matches!(job, Job::Write(_)) {
+                match self.meanwhile.take() {
+                    Some(Meanwhile::Take) => self.taken = self.core.get_mut().front(),
+                    Some(Meanwhile::Acknowledge) => self.core.get_mut().acknowledge(),
+                    None => {}
+                }
+            }
             self.said.extend(self.core.get_mut().done(outcome, self.now.mono));
             self.damage.extend(self.keeper.damage());
             if self.disk.is_dead() {
@@ -176,6 +196,13 @@ impl Agent {
         self.work();
     }
 
+    /// While it is written, the collector does something; whether it came to that.
+    pub(super) fn push_meanwhile(&mut self, decision: Decision, meanwhile: Option<Meanwhile>) -> bool {
+        self.meanwhile = meanwhile;
+        self.push(decision);
+        self.meanwhile.take().is_none()
+    }
+
     pub(super) fn take(&mut self) -> Option<Arc<Batch>> {
         let batch = self.core.get_mut().front();
         self.work();
@@ -187,7 +214,7 @@ impl Agent {
         self.work();
     }
 
-    pub(super) fn close(mut self) {
+    pub(super) fn close(&mut self) {
         self.core.get_mut().close();
         self.work();
         assert!(self.core.get_mut().is_closed() || self.disk.is_dead());

@@ -5,7 +5,7 @@ use std::time::Duration;
 use proptest::collection::vec;
 use proptest::prelude::*;
 
-use super::agent::{ALL, Agent, Live, Seen, Series, decide, seen};
+use super::agent::{ALL, Agent, Live, Meanwhile, Seen, Series, decide, seen};
 use super::disk::{Disk, Fault};
 use crate::model::batch::Mark;
 use crate::model::time::{Now, UnixNanos};
@@ -15,6 +15,8 @@ use crate::outbox::durable::job::Said;
 enum Step {
     /// Publishes (`true`) or retracts series, all in one batch.
     Push(Vec<(Series, bool)>),
+    /// The same, and the collector does something while it is written.
+    PushMeanwhile(Vec<(Series, bool)>, Meanwhile),
     Take,
     Acknowledge,
     /// Delivers all that there is.
@@ -24,12 +26,16 @@ enum Step {
     Crash(u32, u64),
     /// It ends in order and starts again.
     Restart,
-    /// The disk fails for so many steps.
-    Fault(Fault, u8),
+    /// The disk fails for so many steps, which take so many seconds each.
+    Fault(Fault, u8, u64),
 }
 
 fn push() -> impl Strategy<Value = Step> {
-    vec((0..ALL, prop::bool::weighted(0.7)), 1..6).prop_map(Step::Push)
+    let meanwhile = prop::option::of(prop::sample::select(vec![Meanwhile::Take, Meanwhile::Acknowledge]));
+    (vec((0..ALL, prop::bool::weighted(0.7)), 1..6), meanwhile).prop_map(|(actions, meanwhile)| match meanwhile {
+        Some(meanwhile) => Step::PushMeanwhile(actions, meanwhile),
+        None => Step::Push(actions),
+    })
 }
 
 fn steps() -> impl Strategy<Value = Vec<Step>> {
@@ -44,7 +50,8 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
 fn steps_with_faults() -> impl Strategy<Value = Vec<Step>> {
     let crash = (0..60u32, any::<u64>()).prop_map(|(after, left)| Step::Crash(after, left));
     let fault = prop::sample::select(vec![Fault::Dead, Fault::Full, Fault::Unsure]);
-    let fault = (fault, 1..8u8).prop_map(|(fault, steps)| Step::Fault(fault, steps));
+    let fault = (fault, 1..8u8, prop::sample::select(vec![1, 40]));
+    let fault = fault.prop_map(|(fault, steps, seconds)| Step::Fault(fault, steps, seconds));
     vec(
         prop_oneof![8 => push(), 3 => Just(Step::Take), 3 => Just(Step::Acknowledge), 1 => Just(Step::Drain),
             2 => crash, 1 => Just(Step::Restart), 2 => fault],
@@ -70,7 +77,14 @@ struct Model {
     /// What was out, or acknowledged last, when the process died: it may come again.
     again: Option<Vec<Seen>>,
     fault_steps: u8,
+    fault_seconds: u64,
     faults: bool,
+    /// A process ended while the memory had to do: what it had is lost, and what it delivered may come again.
+    forgot: bool,
+    /// Series of which decisions are lost by that: the collector may believe anything of them.
+    forgotten: Live,
+    /// So many values are said to be dropped.
+    dropped: usize,
 }
 
 impl Model {
@@ -90,7 +104,11 @@ impl Model {
             given: None,
             again: None,
             fault_steps: 0,
+            fault_seconds: 1,
             faults,
+            forgot: false,
+            forgotten: Live::new(),
+            dropped: 0,
         }
     }
 
@@ -99,7 +117,7 @@ impl Model {
             self.step(step);
             if self.fault_steps > 0 {
                 self.fault_steps -= 1;
-                self.agent.pass(Duration::from_secs(1));
+                self.agent.pass(Duration::from_secs(self.fault_seconds));
                 if self.fault_steps == 0 {
                     self.mend();
                 }
@@ -133,42 +151,60 @@ impl Model {
 
     fn step(&mut self, step: &Step) {
         match step {
-            Step::Push(actions) => {
-                self.time += 1;
-                let decision = decide(&mut self.live, actions, self.time);
-                if decision.batch.is_empty() {
-                    return;
-                }
-                self.pushed.push((seen(&decision.batch), self.live.clone()));
-                self.agent.push(decision);
-                self.settled();
-            }
+            Step::Push(actions) => self.push(actions, None),
+            Step::PushMeanwhile(actions, meanwhile) => self.push(actions, Some(*meanwhile)),
             Step::Take => self.take(),
             Step::Acknowledge => self.acknowledge(),
             Step::Drain => self.drain(),
-            Step::Crash(after, left) if self.fault_steps == 0 => {
+            Step::Crash(after, left) => {
                 self.disk.dies_after(*after);
                 if *after == 0 {
                     self.die(*left);
                 }
             }
-            Step::Restart if self.fault_steps == 0 => self.restart(),
-            // What was decided while the disk failed is in memory alone, and would be gone.
-            Step::Fault(fault, steps) if !self.disk.is_dead() => {
-                self.disk.lives();
+            Step::Restart => self.restart(),
+            Step::Fault(fault, steps, seconds) => {
                 self.disk.fail(Some(*fault));
-                self.fault_steps = *steps;
+                (self.fault_steps, self.fault_seconds) = (*steps, *seconds);
+            }
+        }
+    }
+
+    fn push(&mut self, actions: &[(Series, bool)], meanwhile: Option<Meanwhile>) {
+        self.time += 1;
+        let decision = decide(&mut self.live, actions, self.time);
+        if decision.batch.is_empty() {
+            return;
+        }
+        self.pushed.push((seen(&decision.batch), self.live.clone()));
+        let is_done = self.agent.push_meanwhile(decision, meanwhile);
+        match meanwhile {
+            Some(Meanwhile::Acknowledge) if is_done => {
+                if let Some(given) = self.given.take() {
+                    self.deliver(given);
+                }
+            }
+            Some(Meanwhile::Take) => {
+                if let Some(batch) = self.agent.taken.take() {
+                    self.got(seen(&batch));
+                }
             }
             _ => {}
         }
+        self.settled();
     }
 
     fn take(&mut self) {
         if self.disk.is_dead() {
             return;
         }
-        let Some(batch) = self.agent.take() else { return };
-        let batch = seen(&batch);
+        match self.agent.take() {
+            Some(batch) => self.got(seen(&batch)),
+            None => assert_eq!(self.given, None, "what is out can be had again"),
+        }
+    }
+
+    fn got(&mut self, batch: Vec<Seen>) {
         assert!(!batch.is_empty(), "an empty batch is never given out");
         match &self.given {
             Some(given) => assert_eq!(*given, batch, "the same until it is acknowledged"),
@@ -216,19 +252,29 @@ impl Model {
             return;
         }
         let disk = self.disk.clone();
-        let (new, _) = Agent::start(&Disk::default(), 0, self.agent.now);
-        std::mem::replace(&mut self.agent, new).close();
+        self.agent.close();
         if disk.is_dead() {
             return self.die(3);
         }
-        self.start(self.pushed.len());
+        let durable = if self.agent.core().is_memory() { self.durable } else { self.pushed.len() };
+        self.ends();
+        self.start(durable);
+    }
+
+    /// What is left of a process: what it has said. It is gone then, and what the disk failed with, too.
+    fn ends(&mut self) {
+        self.dropped += dropped(&self.agent.said);
+        self.forgot |= self.agent.core().is_memory();
+        let (new, _) = Agent::start(&Disk::default(), 0, self.agent.now);
+        drop(std::mem::replace(&mut self.agent, new));
+        self.fault_steps = 0;
+        self.disk.fail(None);
     }
 
     fn die(&mut self, random: u64) {
-        let (new, _) = Agent::start(&Disk::default(), 0, self.agent.now);
         // Nothing is closed in order: the disk is dead.
         self.disk.dies_after(0);
-        drop(std::mem::replace(&mut self.agent, new));
+        self.ends();
         self.disk.crash(keep(random));
         self.start(self.durable);
     }
@@ -250,6 +296,10 @@ impl Model {
         assert!(at >= durable, "{durable} pushes were durable, {at} are there");
         let before = Live::new();
         assert_eq!(&live, at.checked_sub(1).map_or(&before, |last| &self.pushed[last].1), "exactly what was live then");
+        if self.forgot {
+            let lost = self.pushed[at..].iter().flat_map(|(points, _)| points);
+            self.forgotten.extend(lost.map(|(series, ..)| *series));
+        }
         self.pushed.truncate(at);
         self.durable = at;
         self.live = live;
@@ -297,6 +347,12 @@ impl Model {
     }
 }
 
+/// How many values are said to be dropped.
+fn dropped(said: &[Said]) -> usize {
+    let of = |said: &Said| if let Said::Dropped(pushed) = said { pushed.dropped_values } else { 0 };
+    said.iter().map(of).sum()
+}
+
 /// What of the disk is left, at random.
 fn keep(mut random: u64) -> impl FnMut() -> bool {
     random |= 1;
@@ -339,19 +395,41 @@ proptest! {
         prop_assert_eq!(&given, &model.expected(is_dropped));
         // What still lives and was not dropped is told of by the next probe, what does not was retracted.
         prop_assert!(model.belief().is_subset(&model.live));
-        let dropped: usize = model.agent.said.iter().map(|said| match said {
-            Said::Dropped(pushed) => pushed.dropped_values,
-            _ => 0,
-        }).sum();
-        prop_assert!(max_bytes == 0 || dropped == 0 || model.agent.is_within_limit());
+        prop_assert!(max_bytes == 0 || dropped(&model.agent.said) == 0 || model.agent.is_within_limit());
     }
 
     #[test]
-    fn a_disk_that_fails_for_a_while_leaves_no_series_behind(steps in steps_with_faults()) {
-        let mut model = Model::new(u64::MAX, true);
+    fn a_disk_that_fails_for_a_while_leaves_no_series_behind(
+        steps in steps_with_faults(), max_bytes in prop_oneof![2 => Just(u64::MAX), 1 => 0..2000u64]
+    ) {
+        let mut model = Model::new(max_bytes, true);
         model.run(&steps);
-        prop_assert!(!model.agent.core().is_memory(), "{:?}", model.agent.said);
-        prop_assert_eq!(model.belief(), model.live.clone());
+        model.check()?;
+    }
+}
+
+impl Model {
+    /// What is promised of a disk that fails.
+    fn check(&self) -> Result<(), TestCaseError> {
+        prop_assert!(!self.agent.core().is_memory(), "{:?}", self.agent.said);
+        prop_assert_eq!(self.agent.core().stats().left, Default::default());
+        let dropped = self.dropped + dropped(&self.agent.said);
+        let without = |live: &Live| -> Live { live.difference(&self.forgotten).copied().collect() };
+        let (belief, live) = (without(&self.belief()), without(&self.live));
+        prop_assert!(belief.is_subset(&live), "{belief:?} is believed, {live:?} live");
+        let given: Vec<Seen> = self.delivered.iter().flatten().copied().collect();
+        if dropped > 0 || self.max_bytes < u64::MAX {
+            return Ok(());
+        }
+        prop_assert_eq!(belief, live);
+        if !self.forgot {
+            prop_assert_eq!(given, self.expected(|_| false));
+            return Ok(());
+        }
+        for (series, time, _) in self.pushed.iter().flat_map(|(points, _)| points) {
+            prop_assert!(given.iter().any(|point| (point.0, point.1) == (*series, *time)), "lost: {series} of {time}");
+        }
+        Ok(())
     }
 }
 
@@ -366,6 +444,22 @@ fn a_life_that_was_dropped_whole_is_not_retracted_after_a_restart() {
 #[test]
 fn what_was_given_out_from_memory_stays_the_first_when_the_disk_recovers() {
     let mut model = Model::new(u64::MAX, true);
-    model.run(&[Step::Fault(Fault::Unsure, 3), Step::Push(vec![(1, true), (1, false)]), Step::Take]);
+    model.run(&[Step::Fault(Fault::Unsure, 3, 1), Step::Push(vec![(1, true), (1, false)]), Step::Take]);
     assert_eq!(model.belief(), Live::new());
+}
+
+#[test]
+fn memory_that_has_overtaken_the_disk_goes_on_when_the_disk_can_be_read_and_not_written() {
+    let mut model = Model::new(u64::MAX, true);
+    let push = |series| Step::Push(vec![(series, true)]);
+    let steps = [push(0), push(1), Step::Fault(Fault::Dead, 100, 40), push(2), push(3), Step::Take, Step::Acknowledge];
+    steps.iter().for_each(|step| model.step(step));
+    model.agent.pass(Duration::from_secs(90));
+    model.drain();
+    for step in [push(4), Step::Fault(Fault::Full, 100, 40)] {
+        model.step(&step);
+        model.agent.pass(Duration::from_secs(90));
+    }
+    model.drain();
+    assert!(model.delivered.iter().flatten().any(|(series, ..)| *series == 4), "{:?}", model.delivered);
 }

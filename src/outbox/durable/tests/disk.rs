@@ -66,11 +66,6 @@ impl Disk {
         self.state().left = Some(operations);
     }
 
-    /// The process does not die.
-    pub(super) fn lives(&self) {
-        self.state().left = None;
-    }
-
     pub(super) fn is_dead(&self) -> bool {
         self.state().left == Some(0)
     }
@@ -202,6 +197,13 @@ impl Media for Disk {
         state.operate(true)?;
         state.files.insert(BESIDE, Contents::default());
         Ok(Backend { disk: self.clone(), file: BESIDE })
+    }
+
+    fn discard(&mut self) {
+        let mut state = self.state();
+        if state.operate(true).is_ok() {
+            state.files.remove(&BESIDE);
+        }
     }
 
     /// The directory is synced at once; of the file only what was.

@@ -113,6 +113,31 @@ async fn nobody_else_may_read_it() {
 }
 
 #[tokio::test]
+async fn a_directory_that_was_there_stays_as_it_is() {
+    let directory = TempDir::new().unwrap();
+    fs::set_permissions(directory.path(), fs::Permissions::from_mode(0o755)).unwrap();
+    left_behind(directory.path(), 2).await;
+    assert_eq!(fs::metadata(directory.path()).unwrap().permissions().mode() & 0o777, 0o755);
+    let store = fs::metadata(directory.path().join("outbox.redb")).unwrap();
+    assert_eq!(store.permissions().mode() & 0o777, 0o600);
+}
+
+#[tokio::test]
+async fn what_was_saved_once_can_be_saved_again() {
+    let mut store = store_of(6).await;
+    for _ in 0..2 {
+        let directory = TempDir::new().unwrap();
+        store[..4096].fill(0xAA);
+        fs::write(directory.path().join("outbox.redb"), &store).unwrap();
+        let kept = open(directory.path());
+        let [Notice::Damaged { damage, .. }] = &kept.notices()[..] else { panic!("{:?}", kept.notices()) };
+        assert_eq!((damage.batches_kept, damage.batches_lost), (5, 0), "{damage:?}");
+        soon(kept.queue.close()).await;
+        store = fs::read(directory.path().join("outbox.redb")).unwrap();
+    }
+}
+
+#[tokio::test]
 async fn the_second_process_is_refused_and_told_who_the_first_is() {
     let directory = TempDir::new().unwrap();
     let first = open(directory.path());
