@@ -101,9 +101,10 @@ const METRICS_PATH: &str = "/v1/metrics";
 
 impl Export {
     /// Fills in [`Self::metrics_url`] and [`Self::base_url`]. `metrics` is the address for metrics alone, which is used
-    /// as it is (OTLP exporter specification); the caller leaves it out if `endpoint` comes from a higher layer.
+    /// as it is (OTLP exporter specification); the caller leaves it out if `endpoint` comes from a higher layer. The agent's
+    /// own telemetry goes there too: headers and certificates may be meant for that host and no other.
     pub(super) fn resolve(&mut self, metrics: Option<Endpoint>) {
-        let base = self.endpoint.as_ref().or(metrics.as_ref());
+        let base = metrics.as_ref().or(self.endpoint.as_ref());
         if self.protocol == Protocol::Grpc {
             let local = || Endpoint::loopback(4317);
             // gRPC has paths of its own.
@@ -177,7 +178,7 @@ mod tests {
             (Http, None, None, "http://localhost:4318/v1/metrics", "http://localhost:4318"),
             (Grpc, Some("http://c:1/"), None, "http://c:1", "http://c:1"),
             (Grpc, Some("http://c:1/v1/metrics"), None, "http://c:1", "http://c:1"),
-            (Grpc, Some("http://c:1"), Some("http://m:1/x"), "http://m:1", "http://c:1"),
+            (Grpc, Some("http://c:1"), Some("http://m:1/x"), "http://m:1", "http://m:1"),
             (Http, Some("http://c:1"), None, "http://c:1/v1/metrics", "http://c:1"),
             (Http, Some("http://c:1/"), None, "http://c:1/v1/metrics", "http://c:1"),
             (Http, Some("http://c:1/base/"), None, "http://c:1/base/v1/metrics", "http://c:1/base"),
@@ -185,7 +186,8 @@ mod tests {
             (Http, Some("http://c:1/base/v1/metrics/"), None, "http://c:1/base/v1/metrics", "http://c:1/base"),
             (Http, None, Some("http://m:1/x"), "http://m:1/x", "http://m:1/x"),
             (Http, None, Some("http://m:1/v1/metrics"), "http://m:1/v1/metrics", "http://m:1"),
-            (Http, Some("http://c:1"), Some("http://m:1"), "http://m:1", "http://c:1"),
+            (Http, Some("http://c:1"), Some("http://m:1"), "http://m:1", "http://m:1"),
+            (Http, Some("http://c:1"), Some("https://m:1/v1/metrics"), "https://m:1/v1/metrics", "https://m:1"),
         ] {
             let expected = (url.to_owned(), base.to_owned());
             assert_eq!(resolved(protocol, endpoint, metrics), expected, "{protocol} {endpoint:?} {metrics:?}");

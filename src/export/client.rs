@@ -34,7 +34,7 @@ pub trait Transport: Send {
         false
     }
 
-    /// Whether credentials are in files, so that others may follow.
+    /// Whether credentials are in files, so that others may follow. A certificate is one, and belongs to a connection.
     fn is_renewable(&self) -> bool {
         false
     }
@@ -47,6 +47,8 @@ pub struct Client {
     protocol: Inner,
     connector: Connector,
     headers: Headers,
+    /// Whether a certificate is shown, from a file.
+    shows_certificate: bool,
     clock: Clock,
     /// Those of the last request.
     sent: HeaderMap,
@@ -69,12 +71,22 @@ impl Client {
         let uri: Uri = settings.uri()?;
         let endpoint = shown_endpoint(&uri);
         let connector = Connector::new(settings);
+        let shows_certificate = connector.shows_certificate(&uri);
         let protocol = match settings.protocol {
             Protocol::Grpc => Inner::Grpc(Box::new(GrpcClient::new(settings, uri, connector.clone())?)),
             Protocol::HttpProtobuf => Inner::Http(Box::new(HttpClient::new(settings, uri, connector.clone(), clock))),
         };
         let (headers, sent, refused) = (settings.headers.clone(), HeaderMap::new(), false);
-        Ok(Self { endpoint, protocol, connector, headers, clock, sent, refused })
+        Ok(Self { endpoint, protocol, connector, headers, shows_certificate, clock, sent, refused })
+    }
+}
+
+impl Inner {
+    fn disconnect(&mut self) {
+        match self {
+            Self::Grpc(client) => client.disconnect(),
+            Self::Http(client) => client.disconnect(),
+        }
     }
 }
 
@@ -88,6 +100,10 @@ impl Transport for Client {
             Inner::Http(client) => client.send(request, &self.sent).await,
         };
         self.refused = matches!(verdict, Verdict::Reauthenticate(_));
+        if self.refused && self.shows_certificate {
+            // A renewed one is shown to the next connection only.
+            self.protocol.disconnect();
+        }
         if is_answer(&verdict) {
             self.connector.answered();
         }
@@ -103,7 +119,7 @@ impl Transport for Client {
     }
 
     fn is_renewable(&self) -> bool {
-        self.headers.follows()
+        self.headers.follows() || self.shows_certificate
     }
 }
 

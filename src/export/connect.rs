@@ -84,6 +84,11 @@ impl Connector {
         self.tls.answered();
     }
 
+    /// Whether the collector at `to` is shown a certificate, if it asks for one.
+    pub(super) fn shows_certificate(&self, to: &Uri) -> bool {
+        is_tls(to) && self.tls.options().cert_file.is_some()
+    }
+
     /// Plain gRPC cannot be handed to a proxy for HTTP/1.1, and goes by no tunnel: those are for TLS.
     fn proxy(&self, to: &Uri) -> Option<Proxy> {
         let goes = is_tls(to) || self.protocol == Protocol::HttpProtobuf;

@@ -23,7 +23,8 @@ const HURRIED: Backoff = Backoff { initial: Duration::from_millis(100), max: Dur
 ///
 /// OTLP does not list 401, 403, UNAUTHENTICATED and PERMISSION_DENIED among what may be sent again, and with credentials
 /// that cannot change it would be no use: such a request is dropped. Tokens and certificates in files are rotated by
-/// somebody else, though (a kubelet, an agent of a vault), and these are late at times by minutes. What is dropped
+/// somebody else, though (a kubelet, an agent of a vault), and these are late at times by minutes. (A certificate is shown
+/// to a connection, so each try after a refusal has a new one.) What is dropped
 /// meanwhile is lost for good, while to keep it costs nothing but room in the outbox, and one request a pause. Other
 /// credentials are used at once; the bound is for a collector that refuses one request for what is in it, with a
 /// status that says otherwise: the next request has its own time, so such a one holds up the others once.

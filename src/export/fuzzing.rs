@@ -4,6 +4,7 @@ use ::http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode};
 use bytes::Bytes;
 use tonic::Status;
 
+use super::answer;
 use super::classify::Verdict;
 use super::client::LONGEST_ANSWER;
 use super::compress::Encoding;
@@ -21,7 +22,7 @@ pub fn over_http(status: u16, headers: &[(&'static str, &[u8])], body: &[u8], no
 
 /// The verdict on a gRPC status as headers or trailers tell it; `None` if they tell none, or success.
 pub fn grpc_status(headers: &[(&'static str, &[u8])]) -> Option<Verdict> {
-    let status = Status::from_header_map(&grpc::sound_details(header_map(headers)))?;
+    let status = Status::from_header_map(&answer::sound_details(header_map(headers)))?;
     (status.code() != tonic::Code::Ok).then(|| grpc::told(&status))
 }
 

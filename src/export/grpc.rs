@@ -8,8 +8,7 @@ use std::time::Duration;
 use bytes::{Buf, BufMut, Bytes};
 use http::uri::{PathAndQuery, Scheme};
 use http::{HeaderMap, HeaderValue, Uri};
-use http_body_util::{BodyExt, Full, Limited, StreamBody};
-use hyper::body::Frame;
+use http_body_util::Full;
 use opentelemetry_proto::tonic::collector::metrics::v1::ExportMetricsServiceResponse;
 use prost::Message;
 use tonic::body::Body;
@@ -17,10 +16,11 @@ use tonic::client::Grpc;
 use tonic::codec::{Codec, DecodeBuf, Decoder, EncodeBuf, Encoder};
 use tonic::metadata::MetadataMap;
 use tonic::transport::{Channel, Endpoint};
-use tonic::{Code, Request, Status, TimeoutExpired};
+use tonic::{Request, Status, TimeoutExpired};
 use tonic_types::StatusExt;
 use tower_service::Service;
 
+use super::answer;
 use super::classify::{self, Failure, Verdict};
 use super::client::{LONGEST_ANSWER, USER_AGENT, broken};
 use super::compress::Encoding;
@@ -71,6 +71,11 @@ impl GrpcClient {
         verdict
     }
 
+    /// The next request has a connection of its own.
+    pub(super) fn disconnect(&mut self) {
+        self.channel = None;
+    }
+
     fn channel(&self) -> Channel {
         let dialer = Dialer { connector: self.connector.clone(), address: self.address.clone() };
         self.endpoint.connect_with_connector_lazy(dialer)
@@ -84,14 +89,7 @@ impl GrpcClient {
         *request.metadata_mut() = MetadataMap::from_headers(headers.clone());
         request.set_timeout(self.timeout);
         let mut answers = grpc.streaming(request, self.path.clone(), PassThrough).await?.into_inner();
-        let answer = match answers.message().await {
-            Ok(answer) => answer.unwrap_or(Answer::Nothing),
-            // tonic's own word for “longer than LONGEST_ANSWER”: a server sends a message only with success.
-            Err(status) if status.code() == Code::OutOfRange && status.message().contains("length too large") => {
-                return Ok(Answer::Unreadable);
-            }
-            Err(status) => return Err(status),
-        };
+        let answer = answers.message().await?.unwrap_or(Answer::Nothing);
         answers.trailers().await?;
         Ok(answer)
     }
@@ -227,15 +225,13 @@ impl Decoder for PassThrough {
     }
 }
 
-/// Keeps hostile answers away from tonic: it panics on status details that are not base64, and would read a body
-/// without end. Sends the request compressed, if it is: tonic's own zstd would bring all old formats of it along.
+/// Keeps hostile answers away from tonic. Sends the request compressed, if it is: tonic's own zstd would bring all old
+/// formats of it along.
 #[derive(Debug)]
 struct Guarded {
     channel: Channel,
     compressed: Option<(Encoding, Bytes)>,
 }
-
-const STATUS_DETAILS: &str = "grpc-status-details-bin";
 
 impl Service<http::Request<Body>> for Guarded {
     type Response = http::Response<Body>;
@@ -252,55 +248,6 @@ impl Service<http::Request<Body>> for Guarded {
             *request.body_mut() = Body::new(Full::new(message.clone()));
         }
         let answer = self.channel.call(request);
-        Box::pin(async move {
-            let (mut head, body) = answer.await?.into_parts();
-            head.headers = sound_details(head.headers);
-            let encoding = head.headers.remove("grpc-encoding").and_then(|name| Encoding::of(name.as_bytes()));
-            // 5 bytes before the message: a flag and its length.
-            let body = Limited::new(body, LONGEST_ANSWER + 5).map_frame(|frame| match frame.into_trailers() {
-                Ok(trailers) => Frame::trailers(sound_details(trailers)),
-                Err(data) => data,
-            });
-            let body = match encoding {
-                None => Body::new(body),
-                Some(encoding) => decompressed(body, encoding).await,
-            };
-            Ok(http::Response::from_parts(head, body))
-        })
+        Box::pin(async move { Ok(answer::sound(answer.await?).await) })
     }
-}
-
-/// A whole answer, not compressed: servers answer compressed when the request was.
-async fn decompressed<E>(body: impl hyper::body::Body<Data = Bytes, Error = E>, encoding: Encoding) -> Body
-where
-    E: Into<BoxError> + Send + 'static,
-{
-    let whole = match body.collect().await {
-        Ok(whole) => whole,
-        Err(error) => {
-            return Body::new(StreamBody::new(tokio_stream::once(Err::<Frame<Bytes>, BoxError>(error.into()))));
-        }
-    };
-    let trailers = whole.trailers().cloned();
-    let message = whole.to_bytes();
-    let plain = if message.is_empty() { Some(message) } else { encoding.plain_message(message, LONGEST_ANSWER) };
-    Body::new(Full::new(plain.unwrap_or(NO_ANSWER)).with_trailers(async move { trailers.map(Ok) }))
-}
-
-type BoxError = Box<dyn Error + Send + Sync>;
-
-/// A message that is none of OTLP's.
-const NO_ANSWER: Bytes = Bytes::from_static(&[0, 0, 0, 0, 1, 0xff]);
-
-pub(super) fn sound_details(headers: HeaderMap) -> HeaderMap {
-    if !headers.contains_key(STATUS_DETAILS) {
-        return headers;
-    }
-    let metadata = MetadataMap::from_headers(headers);
-    let sound = metadata.get_bin(STATUS_DETAILS).is_some_and(|value| value.to_bytes().is_ok());
-    let mut headers = metadata.into_headers();
-    if !sound {
-        headers.remove(STATUS_DETAILS);
-    }
-    headers
 }

@@ -39,16 +39,18 @@ pub(super) struct HttpClient {
 impl HttpClient {
     pub(super) fn new(settings: &Settings, uri: Uri, connector: Connector, clock: Clock) -> Self {
         let encoding = settings.encoding(&uri);
-        let client = Client::builder(TokioExecutor::new())
-            .pool_timer(TokioTimer::new())
-            .pool_max_idle_per_host(1)
-            .build(connector.clone());
+        let client = pool(connector.clone());
         Self { client, connector, uri, encoding, timeout: settings.timeout, clock }
     }
 
     pub(super) async fn send(&mut self, request: Bytes, headers: &HeaderMap) -> Verdict {
         let timeout = Verdict::Retry { after: None, cause: Failure::Timeout(self.timeout) };
         tokio::time::timeout(self.timeout, self.call(request, headers.clone())).await.unwrap_or(timeout)
+    }
+
+    /// The next request has a connection of its own.
+    pub(super) fn disconnect(&mut self) {
+        self.client = pool(self.connector.clone());
     }
 
     async fn call(&self, message: Bytes, mut headers: HeaderMap) -> Verdict {
@@ -77,6 +79,10 @@ impl HttpClient {
         let (body, is_whole) = read(body).await;
         verdict(&head, &body, is_whole, self.clock.now().wall)
     }
+}
+
+fn pool(connector: Connector) -> Client<Connector, Full<Bytes>> {
+    Client::builder(TokioExecutor::new()).pool_timer(TokioTimer::new()).pool_max_idle_per_host(1).build(connector)
 }
 
 /// The verdict on an answer, and on as much of its body as came and fitted.

@@ -1,9 +1,10 @@
 //! Delivers batches to a collector over OTLP: splits, encodes, sends, judges the answer, sends again.
 //!
 //! `worker` runs it; `delivery` decides (pure); `split` and `encode` make requests; `grpc` and `http` send them, over
-//! what `connect` opens (TLS, `proxy`), with `headers` and as `compress` makes them; `classify` says what an answer
-//! means; `retry` how long to wait.
+//! what `connect` opens (TLS, `proxy`), with `headers` and as `compress` makes them; `answer` makes answers over gRPC
+//! sound, `classify` says what an answer means; `retry` how long to wait.
 
+mod answer;
 #[cfg(test)]
 pub(crate) mod arbitrary;
 pub mod classify;

@@ -1,6 +1,7 @@
 //! The SDK's exporters over gRPC, through the connector and with the headers of the settings and no others.
 
 use std::task::{Context, Poll};
+use std::time::Duration;
 
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
@@ -14,13 +15,21 @@ use tower_service::Service;
 
 use super::target::{BoxError, Compression, Dial, Target};
 
+/// A connection that is silent for so long is asked for a sign of life with the next request; without one it is given up.
+const SILENT: Duration = Duration::from_secs(30);
+
+/// How long that sign is waited for.
+const SIGN: Duration = Duration::from_secs(10);
+
 /// One connection for both signals, made when it is first needed.
 pub(super) fn channel<C: Dial>(target: &Target, connector: C) -> Result<Channel, BoxError> {
     let endpoint = Endpoint::from(plain(&target.endpoint)?)
         .origin(target.endpoint.clone())
         .user_agent(concat!("dockpulse/", env!("CARGO_PKG_VERSION")))?
         .connect_timeout(target.timeout)
-        .timeout(target.timeout);
+        .timeout(target.timeout)
+        .http2_keep_alive_interval(SILENT)
+        .keep_alive_timeout(SIGN);
     Ok(endpoint.connect_with_connector_lazy(Dialer { inner: connector, address: target.endpoint.clone() }))
 }
 

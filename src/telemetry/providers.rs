@@ -23,7 +23,7 @@ use super::log::Log;
 use super::records;
 use super::sdk::{Forwarded, Sdk};
 use super::target::{BoxError, Dial, Protocol, Setup};
-use super::watch::{Cause, Tell, Watched};
+use super::watch::{Bound, Cause, Tell, Watched};
 
 /// Makes providers.
 pub(super) struct Maker<'a> {
@@ -85,6 +85,11 @@ impl Maker<'_> {
         Cause::asked(self.setup.target.failure.clone())
     }
 
+    /// The SDK bounds the wait for the head of an answer, and over gRPC not that for its end.
+    fn bound(&self) -> Bound {
+        Bound { runtime: self.runtime.clone(), within: self.setup.target.timeout * 2 }
+    }
+
     fn http_configured<B, C>(&self, builder: B, path: &str, connector: &C) -> (B, Cause)
     where
         B: WithExportConfig + WithHttpConfig,
@@ -114,7 +119,7 @@ impl Maker<'_> {
     }
 
     fn meters(&self, (exporter, cause): Exporter<MetricExporter>) -> (SdkMeterProvider, Instruments) {
-        let watched = Watched::new(exporter, Signal::Metrics, cause, self.tell.clone());
+        let watched = Watched::new(exporter, Signal::Metrics, cause, self.tell.clone(), self.bound());
         let mut reader = PeriodicReader::builder(watched);
         if let Some(interval) = self.setup.metric_interval {
             reader = reader.with_interval(interval);
@@ -126,7 +131,7 @@ impl Maker<'_> {
     }
 
     fn tracers(&self, (exporter, cause): Exporter<SpanExporter>) -> (SdkTracerProvider, SdkTracer) {
-        let watched = Watched::new(exporter, Signal::Traces, cause, self.tell.clone());
+        let watched = Watched::new(exporter, Signal::Traces, cause, self.tell.clone(), self.bound());
         let mut config = BatchConfigBuilder::default();
         if let Some(delay) = self.setup.span_delay {
             config = config.with_scheduled_delay(delay);
@@ -139,7 +144,7 @@ impl Maker<'_> {
     }
 
     fn forwarded(&self, (exporter, cause): Exporter<LogExporter>, log: &Log) -> Forwarded {
-        let watched = Watched::new(exporter, Signal::Logs, cause, self.tell.clone());
+        let watched = Watched::new(exporter, Signal::Logs, cause, self.tell.clone(), self.bound());
         let processor = BatchLogProcessor::builder(watched).build();
         let resource = self.setup.identity.resource();
         let provider = SdkLoggerProvider::builder().with_resource(resource).with_log_processor(processor).build();

@@ -1,10 +1,12 @@
 //! Around the SDK's exporters: what becomes of each request is told as an event, because the SDK itself keeps still.
 
 use std::fmt;
+use std::panic::AssertUnwindSafe;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use futures_util::FutureExt;
 use opentelemetry_sdk::Resource;
 use opentelemetry_sdk::error::{OTelSdkError, OTelSdkResult};
 use opentelemetry_sdk::logs::{LogBatch, LogExporter};
@@ -12,6 +14,7 @@ use opentelemetry_sdk::metrics::Temporality;
 use opentelemetry_sdk::metrics::data::ResourceMetrics;
 use opentelemetry_sdk::metrics::exporter::PushMetricExporter;
 use opentelemetry_sdk::trace::{SpanData, SpanExporter};
+use tokio::runtime::Handle;
 
 use crate::model::Text;
 
@@ -30,12 +33,20 @@ pub(super) enum Cause {
     Asked(Ask<Option<String>>),
 }
 
+/// Ends an export that hangs. The timers are the runtime's: the SDK's threads have none.
+#[derive(Debug, Clone)]
+pub(super) struct Bound {
+    pub(super) runtime: Handle,
+    pub(super) within: Duration,
+}
+
 /// An exporter of the SDK, watched.
 pub(super) struct Watched<E> {
     exporter: E,
     signal: Signal,
     cause: Cause,
     tell: Tell,
+    bound: Bound,
     is_failing: AtomicBool,
 }
 
@@ -65,10 +76,29 @@ impl Cause {
     }
 }
 
+impl Bound {
+    /// A hostile answer makes tonic panic, which must not end the SDK's thread: no other would take its place.
+    async fn run(&self, export: impl Future<Output = OTelSdkResult> + Send) -> OTelSdkResult {
+        let limited = async {
+            let limited = {
+                let _inside = self.runtime.enter();
+                tokio::time::timeout(self.within, export)
+            };
+            limited.await.unwrap_or(Err(OTelSdkError::Timeout(self.within)))
+        };
+        let panicked = |_| Err(OTelSdkError::InternalFailure("the answer is none of OTLP's".into()));
+        AssertUnwindSafe(limited).catch_unwind().await.unwrap_or_else(panicked)
+    }
+}
+
 impl<E> Watched<E> {
     /// Tells `tell` of each failure and of the success after it.
-    pub(super) fn new(exporter: E, signal: Signal, cause: Cause, tell: Tell) -> Self {
-        Self { exporter, signal, cause, tell, is_failing: AtomicBool::new(false) }
+    pub(super) fn new(exporter: E, signal: Signal, cause: Cause, tell: Tell, bound: Bound) -> Self {
+        Self { exporter, signal, cause, tell, bound, is_failing: AtomicBool::new(false) }
+    }
+
+    async fn watched(&self, export: impl Future<Output = OTelSdkResult> + Send) -> OTelSdkResult {
+        self.told(self.bound.run(export).await)
     }
 
     fn told(&self, result: OTelSdkResult) -> OTelSdkResult {
@@ -98,7 +128,7 @@ impl<E> fmt::Debug for Watched<E> {
 
 impl<E: SpanExporter> SpanExporter for Watched<E> {
     async fn export(&self, batch: Vec<SpanData>) -> OTelSdkResult {
-        self.told(self.exporter.export(batch).await)
+        self.watched(self.exporter.export(batch)).await
     }
 
     fn shutdown_with_timeout(&self, timeout: Duration) -> OTelSdkResult {
@@ -116,7 +146,7 @@ impl<E: SpanExporter> SpanExporter for Watched<E> {
 
 impl<E: PushMetricExporter> PushMetricExporter for Watched<E> {
     async fn export(&self, metrics: &ResourceMetrics) -> OTelSdkResult {
-        self.told(self.exporter.export(metrics).await)
+        self.watched(self.exporter.export(metrics)).await
     }
 
     fn force_flush(&self) -> OTelSdkResult {
@@ -134,7 +164,7 @@ impl<E: PushMetricExporter> PushMetricExporter for Watched<E> {
 
 impl<E: LogExporter> LogExporter for Watched<E> {
     async fn export(&self, batch: LogBatch<'_>) -> OTelSdkResult {
-        self.told(self.exporter.export(batch).await)
+        self.watched(self.exporter.export(batch)).await
     }
 
     fn shutdown_with_timeout(&self, timeout: Duration) -> OTelSdkResult {
@@ -143,5 +173,20 @@ impl<E: LogExporter> LogExporter for Watched<E> {
 
     fn set_resource(&mut self, resource: &Resource) {
         self.exporter.set_resource(resource);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn an_export_that_panics_or_hangs_is_one_that_failed() {
+        let bound = Bound { runtime: Handle::current(), within: Duration::from_secs(20) };
+        let panicked = bound.run(async { panic!("not base64") }).await;
+        assert!(matches!(panicked, Err(OTelSdkError::InternalFailure(_))), "{panicked:?}");
+        let hung = bound.run(std::future::pending()).await;
+        assert!(matches!(hung, Err(OTelSdkError::Timeout(within)) if within.as_secs() == 20), "{hung:?}");
+        assert!(bound.run(async { Ok(()) }).await.is_ok());
     }
 }

@@ -151,7 +151,9 @@ pub(crate) async fn an_answer_without_end_is_read_up_to_a_bound_and_its_points_a
         agent.collector.played().await;
         // What the two sockets take in besides the 64 KiB.
         assert!(agent.collector.poured() < 8 << 20, "{} bytes", agent.collector.poured());
-        agent.finish().await.all();
+        let verdict = agent.finish().await;
+        assert_eq!(verdict.repeated, 0, "what was taken is not sent again");
+        verdict.all();
     }
 }
 

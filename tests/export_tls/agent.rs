@@ -166,7 +166,8 @@ fn no_secret_shows_in_what_is_said_of_settings() {
     write(folder.path(), "dockpulse.yaml", "export: {headers: {x-a: canary, x-b: '${file:token}'}}");
     let (status, said) = output(folder.path(), "config print", &secrets[2..]);
     assert_eq!(status, Some(0), "{said}");
-    assert!(!said.contains("canary") && said.contains("x-b: \"***\"") || said.contains("x-b: '***'"), "{said}");
+    assert!(!said.contains("canary"), "{said}");
+    assert!(said.contains("x-b: \"***\"") || said.contains("x-b: '***'"), "{said}");
 }
 
 #[tokio::test]
@@ -183,7 +184,7 @@ async fn the_system_s_authorities_are_believed_and_others_are_not() {
         let variables = [
             ("DOCKER_HOST", engine.endpoint()),
             ("OTEL_EXPORTER_OTLP_ENDPOINT", endpoint.clone()),
-            ("OTEL_EXPORTER_OTLP_TIMEOUT", "800".to_owned()),
+            ("OTEL_EXPORTER_OTLP_TIMEOUT", "5000".to_owned()),
             ("SSL_CERT_FILE", system.display().to_string()),
         ];
         let path = folder.path().to_owned();

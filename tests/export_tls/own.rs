@@ -6,6 +6,7 @@ use dockpulse::{export, telemetry};
 use http::HeaderMap;
 
 use super::certificates::write;
+use super::collector::{Answer, Place};
 use super::front::{Front, Proxy};
 use super::*;
 
@@ -67,7 +68,7 @@ async fn a_connector_says_why_its_last_connection_failed() {
         let own = Telemetry::silent();
         own.send_to(&setup(&url, protocol, &connector), connector.clone()).unwrap();
         own.record(&Event::SecondSignal);
-        for _ in 0..200 {
+        for _ in 0..1000 {
             if connector.failure().is_some() {
                 break;
             }
@@ -78,4 +79,21 @@ async fn a_connector_says_why_its_last_connection_failed() {
         own.shutdown(Duration::from_secs(5)).await;
     }
     assert!(collector.received().is_empty());
+}
+
+#[tokio::test]
+async fn answers_that_are_hostile_or_have_no_end_do_not_silence_it() {
+    let collector = Collector::start().await;
+    let settings = settings(&collector.url(), Protocol::Grpc, Options::default());
+    let connector = Connector::new(&settings);
+    let mut setup = setup(&collector.url(), Protocol::Grpc, &connector);
+    setup.target.timeout = Duration::from_millis(500);
+    let not_base64 = |place| Answer::GrpcDetails(14, "!!!".to_owned(), place);
+    // With the flood the head and the message come, and the end never does.
+    collector.answer([not_base64(Place::Headers), not_base64(Place::Trailers), Answer::Flood(0), Answer::Hang]);
+    let own = Telemetry::silent();
+    own.send_to(&setup, connector).unwrap();
+    own.record(&Event::SecondSignal);
+    collector.wait_for(6).await;
+    own.shutdown(Duration::from_secs(5)).await;
 }

@@ -10,6 +10,7 @@ use dockpulse::tls::Notice;
 use rustls::version::{TLS12, TLS13};
 
 use super::certificates::{expired, not_yet, self_signed, write};
+use super::collector::Answer;
 use super::front::Front;
 use super::*;
 
@@ -249,5 +250,28 @@ async fn certificates_that_change_on_both_sides_are_in_force_for_the_next_connec
         let told = notices.lock().unwrap().clone();
         assert!(matches!(&told[1..], [Notice::Kept(_)]), "the old ones stay: {told:?}");
         assert!(fs::metadata(files.folder().join("cert.pem")).is_ok());
+    }
+}
+
+#[tokio::test]
+async fn a_client_certificate_that_is_refused_is_shown_anew_as_its_files_have_it_then() {
+    let authority = Authority::new("ca");
+    for (protocol, refusal) in
+        [(Protocol::Grpc, Answer::Grpc(7, "who are you")), (Protocol::HttpProtobuf, Answer::Http(403, vec![], vec![]))]
+    {
+        let own = authority.server(&["localhost"]);
+        let behind = Behind::start(speaks(&own, Some(&authority), ALL)).await;
+        let files = Files::new(&authority).with(&authority.client());
+        let mut client = client(&settings(&behind.url(), protocol, files.options()));
+        assert!(client.is_renewable());
+        delivered(&client.send(request()).await);
+        delivered(&client.send(request()).await);
+        behind.collector.answer([refusal]);
+        assert!(matches!(client.send(request()).await, Verdict::Reauthenticate(_)));
+        delivered(&client.send(request()).await);
+        let connections: Vec<usize> = behind.collector.received().iter().map(|r| r.connection).collect();
+        assert_eq!(connections, [0, 0, 0, 1], "{protocol:?}");
+        let without = self::client(&settings(&behind.url(), protocol, Files::new(&authority).options()));
+        assert!(!without.is_renewable());
     }
 }

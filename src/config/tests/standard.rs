@@ -75,7 +75,7 @@ fn the_address_for_metrics_alone_is_used_as_it_is_unless_a_higher_layer_has_one(
     let export = World::new().env(&env).settings().export;
     assert_eq!(
         (export.metrics_url.to_string(), export.base_url.to_string()),
-        ("http://metrics:1/x".into(), "http://all:1".into())
+        ("http://metrics:1/x".into(), "http://metrics:1/x".into())
     );
     let export = World::with("export: {endpoint: 'http://file:1'}").env(&env).settings().export;
     assert_eq!(export.metrics_url.to_string(), "http://file:1/v1/metrics");
