@@ -34,7 +34,7 @@ impl Owed {
     /// A retraction was refused.
     pub(super) fn add(&mut self, resource: &Arc<Resource>, point: &Point) {
         let key: Key<'_> = (resource.fingerprint(), point.metric, &point.attributes);
-        let key = std::hash::BuildHasher::hash_one(&self.hasher, &key);
+        let key = std::hash::BuildHasher::hash_one(&self.hasher, key);
         // Two ends of it may have been on their way together: they count once.
         if self.waiting.contains(&key) {
             return;
