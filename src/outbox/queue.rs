@@ -74,11 +74,7 @@ impl Queue {
     pub fn push(&self, decision: Decision, now: Now) -> Pushed {
         let pushed = match &self.shared.kept {
             Kept::Memory(outbox) => lock(outbox).push(decision.batch, now),
-            Kept::Durable(handle) => {
-                let pushed = handle.lock().push(decision, now);
-                handle.wake();
-                pushed
-            }
+            Kept::Durable(handle) => handle.push(decision, now),
         };
         self.shared.signals.pushed.notify_one();
         pushed

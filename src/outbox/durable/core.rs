@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::job::{Job, Next, Opened, Outcome, Said, Write};
-use super::notice::Trouble;
+use super::notice::{Trouble, TroubleKind};
 use super::reconcile::Reconcile;
 use super::store::Done;
 use super::{Front, Row, Shelf};
@@ -23,6 +23,10 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(30);
 
 /// How long what is on disk and cannot be read is waited for, before newer batches are delivered instead of it.
 const PATIENCE: Duration = Duration::from_secs(60);
+
+/// A transaction that takes longer does not end soon: the memory has to do until it does. With the disk's whole backlog
+/// of an outage to write it may take longer.
+const STALLED: Duration = Duration::from_secs(10);
 
 /// The state of a durable outbox. Whoever does its jobs tells the outcome of each before asking for the next.
 #[derive(Debug)]
@@ -47,6 +51,7 @@ pub(in crate::outbox) struct Core {
     max_bytes: u64,
     mode: Mode,
     job: Doing,
+    job_since: Monotonic,
     /// All that was pushed or acknowledged is to be durable, although nothing follows it.
     flush: bool,
     closing: Closing,
@@ -89,7 +94,12 @@ struct Outage {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Doing {
     Nothing,
-    Writing { acked: Option<u64>, held: bool },
+    Writing {
+        acked: Option<u64>,
+        held: bool,
+    },
+    /// A transaction that is not waited for any more: whatever comes of it, it counts as one that failed.
+    Stalled,
     Other,
 }
 
@@ -100,6 +110,13 @@ enum Closing {
     /// As before, and the disk that failed was tried once more.
     Tried,
     Closed,
+}
+
+impl Outage {
+    fn new(now: Monotonic, is_readable: bool) -> Self {
+        let (retry_at, since, reconcile) = (now + FIRST_PAUSE, now, Reconcile::default());
+        Self { retry_at, pause: FIRST_PAUSE, is_readable, may_overtake: false, since, reconcile }
+    }
 }
 
 impl Core {
@@ -120,6 +137,7 @@ impl Core {
             max_bytes,
             mode: Mode::Durable,
             job: Doing::Other,
+            job_since: Monotonic::default(),
             flush: false,
             closing: Closing::No,
             may_make_room: true,
@@ -178,6 +196,46 @@ impl Core {
         let kept = self.latest.entry(engine).or_default();
         *kept = latest.max(*kept);
         self.waiting.push(batch, now)
+    }
+
+    /// A transaction that does not end is given up, and what it was to write is given out from memory. To be asked now
+    /// and then.
+    pub(super) fn give_up(&mut self, now: Monotonic) -> Option<Said> {
+        if let (Doing::Stalled, Mode::Memory(outage)) = (self.job, &mut self.mode) {
+            outage.may_overtake |= now >= outage.since + PATIENCE;
+        }
+        let Doing::Writing { held, .. } = self.job else { return None };
+        let limit = if self.is_memory() { PATIENCE } else { STALLED };
+        if now < self.job_since + limit {
+            return None;
+        }
+        self.job = Doing::Stalled;
+        self.not_written(held);
+        match &mut self.mode {
+            Mode::Memory(outage) => {
+                outage.is_readable = false;
+                None
+            }
+            Mode::Durable => {
+                self.mode = Mode::Memory(Outage::new(now, false));
+                Some(Said::Unusable(Trouble::new(TroubleKind::Device, "the disk does not answer")))
+            }
+        }
+    }
+
+    /// Whether the job that is done was given up.
+    pub(super) fn gave_up(&self) -> bool {
+        self.job == Doing::Stalled
+    }
+
+    /// What was held stays, less what was delivered meanwhile.
+    fn not_written(&mut self, held: bool) {
+        if held {
+            self.waiting.release(false);
+        }
+        if std::mem::take(&mut self.acked_waiting) {
+            self.waiting.acknowledge();
+        }
     }
 
     /// The oldest batch, if it may be given out: it is durable, together with its ledger change, and so is the
@@ -285,6 +343,7 @@ impl Core {
         if self.job != Doing::Nothing || self.closing == Closing::Closed {
             return Next::Wait;
         }
+        self.job_since = now;
         match &self.mode {
             Mode::Durable => self.next_durable(),
             Mode::Memory(_) if self.closing == Closing::Asked => {
@@ -452,12 +511,7 @@ impl Core {
         job: Doing,
         now: Monotonic,
     ) -> Vec<Said> {
-        if matches!(job, Doing::Writing { held: true, .. }) {
-            self.waiting.release(false);
-        }
-        if std::mem::take(&mut self.acked_waiting) {
-            self.waiting.acknowledge();
-        }
+        self.not_written(matches!(job, Doing::Writing { held: true, .. }));
         let is_readable = readable.is_some();
         if let Some((shelf, front)) = readable {
             // What was acknowledged while the job was done is in it, and is not to be given out again.
@@ -475,11 +529,7 @@ impl Core {
                 Vec::new()
             }
             Mode::Durable => {
-                let retry_at = now + FIRST_PAUSE;
-                let (since, reconcile) = (now, Reconcile::default());
-                let outage =
-                    Outage { retry_at, pause: FIRST_PAUSE, is_readable, may_overtake: false, since, reconcile };
-                self.mode = Mode::Memory(outage);
+                self.mode = Mode::Memory(Outage::new(now, is_readable));
                 vec![Said::Unusable(trouble)]
             }
         }

@@ -3,7 +3,7 @@
 use super::Shelf;
 use super::files::Media;
 use super::job::{Job, Opened, Outcome, Write};
-use super::notice::{Damage, Trouble};
+use super::notice::{Damage, Trouble, TroubleKind};
 use super::store::{Done, Fetch, Store};
 use super::{Front, Row, salvage};
 use crate::outbox::record::Words;
@@ -22,6 +22,8 @@ pub(super) struct Keeper<M> {
     doubtful: Option<(u64, u64, u64)>,
     /// Where those of one before it are, unless it has removed them.
     stale: Option<(u64, u64)>,
+    /// The last transaction that was written, in the same terms.
+    last: Option<(u64, u64, u64)>,
     /// The store's books are ahead of what is on disk: it was only read.
     is_ahead: bool,
     /// The store is known to be damaged.
@@ -39,6 +41,7 @@ impl<M: Media> Keeper<M> {
             store: None,
             doubtful: None,
             stale: None,
+            last: None,
             is_ahead: false,
             damaged: None,
             damage: None,
@@ -159,7 +162,7 @@ impl<M: Media> Keeper<M> {
             true => store.make_room(write, self.max_bytes, words)?,
             false => store.write(write, again, fetch, words)?,
         };
-        (self.doubtful, self.stale) = (None, None);
+        (self.last, self.doubtful, self.stale) = (self.doubtful, None, None);
         Ok(Outcome::Done(done))
     }
 
@@ -170,6 +173,14 @@ impl<M: Media> Keeper<M> {
         let is_there = self.store.as_ref()?.transaction() >= transaction;
         // It has removed those of the one before it.
         is_there.then_some((from, to)).or(self.stale)
+    }
+
+    /// The core has given up the job, so that what came of it is in memory still, and will be written again.
+    pub(super) fn given_up(&mut self, outcome: Outcome) -> Outcome {
+        let Outcome::Done(_) = outcome else { return outcome };
+        (self.doubtful, self.is_ahead) = (self.last, true);
+        let trouble = Trouble::new(TroubleKind::Device, "the disk does not answer");
+        Outcome::Failed { trouble, readable: None }
     }
 
     fn read(&mut self, after: Option<u64>) -> Result<Option<Front>, Trouble> {

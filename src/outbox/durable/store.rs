@@ -6,7 +6,7 @@ use redb::{Builder, Database, ReadableTable, StorageBackend, WriteTransaction};
 
 use super::books::{Books, Head, Tables, Turn};
 use super::job::Write;
-use super::notice::Trouble;
+use super::notice::{Trouble, TroubleKind};
 use super::quiet::quietly;
 use super::reconcile::Reconcile;
 use super::{Front, Row, Shelf};
@@ -238,7 +238,8 @@ impl Turn<'_> {
         let from = self.books.state.next;
         for index in 0..write.count {
             let Some((batch, pushed)) = fetch(index) else {
-                return Err(Trouble::damaged("a batch that was to be written is gone"));
+                // It was given up meanwhile.
+                return Err(Trouble::new(TroubleKind::Device, "the disk does not answer"));
             };
             let seq = from + index as u64;
             self.put(seq, &batch, pushed)?;

@@ -11,8 +11,9 @@ use super::files::Directory;
 use super::job::{Next, Opened, Said};
 use super::keeper::Keeper;
 use super::notice::{InUse, Notice, Trouble, TroubleKind};
-use crate::model::published::Believed;
-use crate::model::time::Clock;
+use crate::model::published::{Believed, Decision};
+use crate::model::time::{Clock, Now};
+use crate::outbox::Pushed;
 
 /// How long the start waits for the disk: as long as it takes to check some GiB. After that the memory has to do, until
 /// the disk answers.
@@ -27,9 +28,11 @@ struct Shared {
 }
 
 /// The thread, as everybody else sees it. It ends when this is dropped.
-#[derive(Debug)]
 pub(in crate::outbox) struct Handle {
     shared: Arc<Shared>,
+    directory: PathBuf,
+    /// The thread cannot say that it waits for the disk.
+    hears: Arc<Mutex<dyn Hears>>,
     ended: Arc<std::sync::atomic::AtomicBool>,
 }
 
@@ -47,7 +50,7 @@ struct Thread<H> {
     keeper: Keeper<Directory>,
     directory: PathBuf,
     clock: Clock,
-    hears: H,
+    hears: Arc<Mutex<H>>,
 }
 
 /// What came of the opening, if it was in time.
@@ -66,7 +69,8 @@ pub(in crate::outbox) fn start(
     let shared = Arc::new(Shared { core, wake: Condvar::new() });
     let ended = Arc::default();
     let keeper = Keeper::new(Directory::new(settings.directory.clone()), settings.max_bytes);
-    let handle = Handle { shared: shared.clone(), ended: Arc::clone(&ended) };
+    let (directory, hears) = (settings.directory.clone(), Arc::new(Mutex::new(hears)));
+    let handle = Handle { shared: shared.clone(), directory, hears: hears.clone(), ended: Arc::clone(&ended) };
     let (answer, answered) = mpsc::sync_channel(1);
     let thread = Thread { shared, ended, keeper, directory: settings.directory, clock, hears };
     let spawned = std::thread::Builder::new().name("outbox".into()).spawn(move || thread.run(&answer));
@@ -89,6 +93,19 @@ impl Handle {
     /// The core. Who changes it calls [`Handle::wake`] afterwards. Nobody holds it while the disk works.
     pub(in crate::outbox) fn lock(&self) -> MutexGuard<'_, Core> {
         lock(&self.shared.core)
+    }
+
+    /// See [`Core::push`]. The disk may be waited for in vain: that is noticed here.
+    pub(in crate::outbox) fn push(&self, decision: Decision, now: Now) -> Pushed {
+        let mut core = self.lock();
+        let pushed = core.push(decision, now);
+        let said = core.give_up(now.mono);
+        drop(core);
+        if let Some(said) = said {
+            lock(&self.hears).notice(said.notice(self.directory.clone()));
+        }
+        self.wake();
+        pushed
     }
 
     /// There may be something to do.
@@ -117,9 +134,9 @@ impl Drop for Handle {
     }
 }
 
-fn lock(core: &Mutex<Core>) -> MutexGuard<'_, Core> {
+fn lock<T: ?Sized>(shared: &Mutex<T>) -> MutexGuard<'_, T> {
     // A panic while it was held would be a bug; going on with what it holds loses less than stopping.
-    core.lock().unwrap_or_else(PoisonError::into_inner)
+    shared.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 impl<H: Hears> Thread<H> {
@@ -159,7 +176,7 @@ impl<H: Hears> Thread<H> {
             },
         };
         if let Some(damage) = damage {
-            self.hears.notice(Notice::Damaged { directory: self.directory.clone(), damage });
+            lock(&self.hears).notice(Notice::Damaged { directory: self.directory.clone(), damage });
         }
         said.into_iter().for_each(|said| self.say(said));
         let goes_on = result.is_ok();
@@ -189,22 +206,30 @@ impl<H: Hears> Thread<H> {
         };
         drop(core);
         let outcome = self.keeper.run(&job, &|index| lock(&self.shared.core).held(index));
-        let said = lock(&self.shared.core).done(outcome, self.clock.now().mono);
+        let mut core = lock(&self.shared.core);
+        let outcome = if core.gave_up() { self.keeper.given_up(outcome) } else { outcome };
+        let said = core.done(outcome, self.clock.now().mono);
+        drop(core);
         if let Some(damage) = self.keeper.damage() {
-            self.hears.notice(Notice::Damaged { directory: self.directory.clone(), damage });
+            lock(&self.hears).notice(Notice::Damaged { directory: self.directory.clone(), damage });
         }
         said.into_iter().for_each(|said| self.say(said));
-        self.hears.changed();
+        lock(&self.hears).changed();
         true
     }
 
     fn say(&self, said: Said) {
-        let directory = self.directory.clone();
-        self.hears.notice(match said {
-            Said::Unusable(trouble) => Notice::Unusable { directory, trouble },
-            Said::Recovered => Notice::Recovered { directory },
-            Said::Dropped(pushed) => Notice::Dropped { pushed },
-        });
+        lock(&self.hears).notice(said.notice(self.directory.clone()));
+    }
+}
+
+impl Said {
+    fn notice(self, directory: PathBuf) -> Notice {
+        match self {
+            Self::Unusable(trouble) => Notice::Unusable { directory, trouble },
+            Self::Recovered => Notice::Recovered { directory },
+            Self::Dropped(pushed) => Notice::Dropped { pushed },
+        }
     }
 }
 

@@ -49,6 +49,8 @@ pub(super) struct Agent {
 pub(super) enum Meanwhile {
     Take,
     Acknowledge,
+    /// The disk takes so long that it is given up; what it works on is taken from memory before it is done after all.
+    Stall,
 }
 
 fn attributes(series: Series) -> Attributes {
@@ -174,9 +176,16 @@ impl Agent {
                 match self.meanwhile.take() {
                     Some(Meanwhile::Take) => self.taken = self.core.get_mut().front(),
                     Some(Meanwhile::Acknowledge) => self.core.get_mut().acknowledge(),
+                    Some(Meanwhile::Stall) => {
+                        let core = self.core.get_mut();
+                        self.said.extend(core.give_up(Monotonic(self.now.mono.0 + Duration::from_secs(100))));
+                        self.taken = core.front();
+                    }
                     None => {}
                 }
             }
+            let gave_up = self.core.get_mut().gave_up();
+            let outcome = if gave_up { self.keeper.given_up(outcome) } else { outcome };
             self.said.extend(self.core.get_mut().done(outcome, self.now.mono));
             self.damage.extend(self.keeper.damage());
             if self.disk.is_dead() {

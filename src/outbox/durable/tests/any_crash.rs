@@ -30,8 +30,8 @@ enum Step {
     Fault(Fault, u8, u64),
 }
 
-fn push() -> impl Strategy<Value = Step> {
-    let meanwhile = prop::option::of(prop::sample::select(vec![Meanwhile::Take, Meanwhile::Acknowledge]));
+fn push(meanwhile: &'static [Meanwhile]) -> impl Strategy<Value = Step> {
+    let meanwhile = prop::option::of(prop::sample::select(meanwhile));
     (vec((0..ALL, prop::bool::weighted(0.7)), 1..6), meanwhile).prop_map(|(actions, meanwhile)| match meanwhile {
         Some(meanwhile) => Step::PushMeanwhile(actions, meanwhile),
         None => Step::Push(actions),
@@ -41,7 +41,7 @@ fn push() -> impl Strategy<Value = Step> {
 fn steps() -> impl Strategy<Value = Vec<Step>> {
     let crash = (0..60u32, any::<u64>()).prop_map(|(after, left)| Step::Crash(after, left));
     vec(
-        prop_oneof![8 => push(), 3 => Just(Step::Take), 3 => Just(Step::Acknowledge), 1 => Just(Step::Drain),
+        prop_oneof![8 => push(&[Meanwhile::Take, Meanwhile::Acknowledge]), 3 => Just(Step::Take), 3 => Just(Step::Acknowledge), 1 => Just(Step::Drain),
             2 => crash, 1 => Just(Step::Restart)],
         1..40,
     )
@@ -53,7 +53,7 @@ fn steps_with_faults() -> impl Strategy<Value = Vec<Step>> {
     let fault = (fault, 1..8u8, prop::sample::select(vec![1, 40]));
     let fault = fault.prop_map(|(fault, steps, seconds)| Step::Fault(fault, steps, seconds));
     vec(
-        prop_oneof![8 => push(), 3 => Just(Step::Take), 3 => Just(Step::Acknowledge), 1 => Just(Step::Drain),
+        prop_oneof![8 => push(&[Meanwhile::Take, Meanwhile::Acknowledge, Meanwhile::Stall]), 3 => Just(Step::Take), 3 => Just(Step::Acknowledge), 1 => Just(Step::Drain),
             2 => crash, 1 => Just(Step::Restart), 2 => fault],
         1..40,
     )
@@ -184,7 +184,7 @@ impl Model {
                     self.deliver(given);
                 }
             }
-            Some(Meanwhile::Take) => {
+            Some(Meanwhile::Take | Meanwhile::Stall) => {
                 if let Some(batch) = self.agent.taken.take() {
                     self.got(seen(&batch));
                 }
