@@ -25,8 +25,9 @@ use crate::model::series::{Fingerprint, Resource};
 use crate::model::time::{Monotonic, Now, UnixNanos};
 use crate::probe::{self, BATCH_WINDOW, Call, Happening, Input, Output, Probe};
 
-/// A batch of so many points is not waited for any longer: it fills a request (about 100 bytes each, 2 MiB).
-const FULL: usize = 20_000;
+/// A batch of so many points is not waited for any longer. A thousand containers' fit into one, so that a quick probe is
+/// one fsync.
+const FULL: usize = 50_000;
 
 /// How one engine is watched and shown.
 #[derive(Debug, Clone, Default)]
