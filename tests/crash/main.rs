@@ -88,7 +88,7 @@ fn wanted(args: &[String]) -> Result<Wanted, String> {
         gently: false,
         binary: PathBuf::from(env!("CARGO_BIN_EXE_dockpulse")),
         durable_after: Duration::from_secs(1),
-        folder: Some(PathBuf::from("/dev/shm")).filter(|p| p.is_dir()).unwrap_or_else(std::env::temp_dir),
+        folder: outside::folder(),
         keep: false,
         tells: false,
     };
