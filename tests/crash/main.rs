@@ -38,7 +38,8 @@ usage: cargo test --release --test crash -- [KILLS] [OPTIONS]
   --gently               no kills: SIGTERM once all is delivered; nothing may be found, with a directory or without
   --binary PATH          another dockpulse
   --durable-after TIME   from a sample until it has to survive, in ms (default: 1000)
-  --folder PATH          where the worlds are (default: the system's folder for temporary files)
+  --folder PATH          where the worlds are (default: /dev/shm if there is one: a kill leaves what was written there as it
+                         leaves a disk's, and a slow disk makes all of it slow)
   --tell                 what is done, on stderr
   --keep                 leave the worlds there
 
@@ -87,7 +88,7 @@ fn wanted(args: &[String]) -> Result<Wanted, String> {
         gently: false,
         binary: PathBuf::from(env!("CARGO_BIN_EXE_dockpulse")),
         durable_after: Duration::from_secs(1),
-        folder: std::env::temp_dir(),
+        folder: outside::folder(),
         keep: false,
         tells: false,
     };

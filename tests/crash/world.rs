@@ -25,7 +25,8 @@ const FOR_EACH_REQUEST: Duration = Duration::from_millis(100);
 const PAUSE: Duration = Duration::from_millis(20);
 /// How long it is waited for that, to tell slow from never.
 const AT_MOST: Duration = Duration::from_secs(20);
-/// `shutdown.timeout` is 3 s.
+/// `shutdown.timeout`.
+const SHUTDOWN: Duration = Duration::from_secs(3);
 const ENDS_WITHIN: Duration = Duration::from_secs(6);
 
 /// What is asked of a world.
@@ -252,7 +253,10 @@ impl World {
         let at = self.now();
         self.say(|| "SIGTERM".to_owned());
         self.ears.judge().trouble(at);
+        let from = self.clock.now().mono;
         let status = self.agent.terminate(ENDS_WITHIN).await;
+        // Who used all of its time had more to deliver than went.
+        let had_time = self.clock.now().mono.since(from) < SHUTDOWN.mul_f64(0.8);
         self.let_go(at, Duration::ZERO).await;
         self.calm();
         self.report.terminated += 1;
@@ -268,7 +272,7 @@ impl World {
             Some(_) => {}
         }
         let live = self.ears.judge().live();
-        if could_deliver && live > 0 {
+        if could_deliver && had_time && live > 0 {
             let log = tail(&self.agent.log());
             self.find(Kind::Belief, format!("{live} series are live after SIGTERM\n{log}"));
         }
@@ -456,11 +460,12 @@ fn write_settings(order: &Order, engines: &[Engine], collector: &Collector, inte
     let mut text = format!(
         "interval: {}ms\nengines: [{}]\n\
          export: {{ endpoint: '{}', protocol: {protocol}, timeout: 1s, retry: {{ initial: 50ms, max: 200ms }} }}\n\
-         telemetry: {{ metrics: false, traces: false }}\nshutdown: {{ timeout: 3s }}\n\
+         telemetry: {{ metrics: false, traces: false }}\nshutdown: {{ timeout: {}s }}\n\
          status: {{ listen: 'off' }}\ncontrol: {{ listen: 'off' }}\n",
         interval.as_millis(),
         engines.join(", "),
         collector.url(),
+        SHUTDOWN.as_secs(),
     );
     if order.with_directory {
         let _ = writeln!(text, "outbox: {{ directory: '{}' }}", order.folder.join("state").display());

@@ -36,7 +36,7 @@ usage: cargo test --release --test soak -- [TIME] [OPTIONS]
                          without (one of them with --without-directory or --with-directory)
   --seed SEED            what happens (default: 1)
   --binary PATH          another dockpulse
-  --folder PATH          where its files are (default: the system's folder for temporary files)
+  --folder PATH          where its files are (default: /dev/shm, if there is one)
 
 status: 0 it holds on to nothing and all is well, 1 not so, 2 wrong usage
 ";
@@ -95,7 +95,7 @@ fn wanted(args: &[String]) -> Result<Wanted, String> {
         collector_down: None,
         seed: 1,
         binary: PathBuf::from(env!("CARGO_BIN_EXE_dockpulse")),
-        folder: std::env::temp_dir(),
+        folder: outside::folder(),
     };
     let mut args = args.iter();
     while let Some(arg) = args.next() {
