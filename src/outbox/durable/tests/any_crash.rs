@@ -49,7 +49,7 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
 
 fn steps_with_faults() -> impl Strategy<Value = Vec<Step>> {
     let crash = (0..60u32, any::<u64>()).prop_map(|(after, left)| Step::Crash(after, left));
-    let fault = prop::sample::select(vec![Fault::Dead, Fault::Full, Fault::Unsure]);
+    let fault = prop::sample::select(vec![Fault::Dead, Fault::Full, Fault::Unsure, Fault::UnsureOnce, Fault::FullOnce]);
     let fault = (fault, 1..8u8, prop::sample::select(vec![1, 40]));
     let fault = fault.prop_map(|(fault, steps, seconds)| Step::Fault(fault, steps, seconds));
     vec(
@@ -456,10 +456,30 @@ fn memory_that_has_overtaken_the_disk_goes_on_when_the_disk_can_be_read_and_not_
     steps.iter().for_each(|step| model.step(step));
     model.agent.pass(Duration::from_secs(90));
     model.drain();
-    for step in [push(4), Step::Fault(Fault::Full, 100, 40)] {
+    for step in [push(4), Step::Fault(Fault::FullOnce, 100, 40)] {
         model.step(&step);
-        model.agent.pass(Duration::from_secs(90));
+        model.agent.pass(Duration::from_secs(1));
     }
+    model.agent.pass(Duration::from_secs(30));
     model.drain();
     assert!(model.delivered.iter().flatten().any(|(series, ..)| *series == 4), "{:?}", model.delivered);
+}
+
+#[test]
+fn what_is_acknowledged_while_a_write_fails_is_not_given_out_again() {
+    let mut model = Model::new(u64::MAX, true);
+    let push = |series| Step::Push(vec![(series, true)]);
+    let meanwhile = Step::PushMeanwhile(vec![(2, true)], Meanwhile::Acknowledge);
+    model.run(&[push(0), push(1), Step::Take, Step::Fault(Fault::FullOnce, 3, 0), meanwhile, Step::Drain]);
+    model.check().unwrap();
+}
+
+#[test]
+fn what_was_written_although_that_was_said_to_have_failed_comes_once_after_a_second_failure() {
+    let mut model = Model::new(u64::MAX, true);
+    let push = |series| Step::Push(vec![(series, true)]);
+    model.run(&[push(0), push(1), Step::Fault(Fault::UnsureOnce, 9, 0), push(2), Step::Fault(Fault::FullOnce, 9, 0)]);
+    model.agent.pass(Duration::from_secs(2));
+    model.run(&[push(3)]);
+    model.check().unwrap();
 }
