@@ -8,7 +8,7 @@ use proptest::prelude::*;
 use super::agent::{ALL, Agent, Live, Meanwhile, Seen, Series, decide, seen};
 use super::disk::{Disk, Fault};
 use crate::model::batch::Mark;
-use crate::model::time::{Now, UnixNanos};
+use crate::model::time::{Monotonic, Now, UnixNanos};
 use crate::outbox::durable::job::Said;
 
 #[derive(Debug, Clone)]
@@ -49,7 +49,7 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
 
 fn steps_with_faults() -> impl Strategy<Value = Vec<Step>> {
     let crash = (0..60u32, any::<u64>()).prop_map(|(after, left)| Step::Crash(after, left));
-    let fault = prop::sample::select(vec![Fault::Dead, Fault::Full, Fault::Unsure]);
+    let fault = prop::sample::select(vec![Fault::Dead, Fault::Full, Fault::Unsure, Fault::UnsureOnce, Fault::FullOnce]);
     let fault = (fault, 1..8u8, prop::sample::select(vec![1, 40]));
     let fault = fault.prop_map(|(fault, steps, seconds)| Step::Fault(fault, steps, seconds));
     vec(
@@ -85,6 +85,10 @@ struct Model {
     forgotten: Live,
     /// So many values are said to be dropped.
     dropped: usize,
+    /// Since when the memory has to do.
+    memory_since: Option<Monotonic>,
+    /// It had to for so long that newer values may have gone before those on disk, which are dropped then.
+    was_long: bool,
 }
 
 impl Model {
@@ -109,12 +113,15 @@ impl Model {
             forgot: false,
             forgotten: Live::new(),
             dropped: 0,
+            memory_since: None,
+            was_long: false,
         }
     }
 
     fn run(&mut self, steps: &[Step]) {
         for step in steps {
             self.step(step);
+            self.watch();
             if self.fault_steps > 0 {
                 self.fault_steps -= 1;
                 self.agent.pass(Duration::from_secs(self.fault_seconds));
@@ -131,6 +138,17 @@ impl Model {
         if self.disk.is_dead() {
             self.die(4);
             self.drain();
+        }
+    }
+
+    fn watch(&mut self) {
+        let now = self.agent.now.mono;
+        let since = *self.memory_since.get_or_insert(now);
+        if !self.agent.core().is_memory() {
+            self.memory_since = None;
+        } else if now.since(since) >= Duration::from_secs(15) {
+            // Before it is looked at again it may be a minute.
+            self.was_long = true;
         }
     }
 
@@ -418,7 +436,17 @@ impl Model {
         let (belief, live) = (without(&self.belief()), without(&self.live));
         prop_assert!(belief.is_subset(&live), "{belief:?} is believed, {live:?} live");
         let given: Vec<Seen> = self.delivered.iter().flatten().copied().collect();
-        if dropped > 0 || self.max_bytes < u64::MAX {
+        if !self.forgot {
+            let values = |batch: &Vec<Seen>| -> Vec<u64> {
+                batch.iter().filter(|point| !point.2.is_retraction()).map(|point| point.1).collect()
+            };
+            let batches: Vec<_> = self.delivered.iter().map(values).filter(|times| !times.is_empty()).collect();
+            prop_assert!(
+                batches.is_sorted_by(|a, b| a.iter().max() < b.iter().min()),
+                "twice or too late: {batches:?}"
+            );
+        }
+        if self.max_bytes < u64::MAX || (self.was_long && dropped > 0) {
             return Ok(());
         }
         prop_assert_eq!(belief, live);
@@ -456,10 +484,33 @@ fn memory_that_has_overtaken_the_disk_goes_on_when_the_disk_can_be_read_and_not_
     steps.iter().for_each(|step| model.step(step));
     model.agent.pass(Duration::from_secs(90));
     model.drain();
-    for step in [push(4), Step::Fault(Fault::Full, 100, 40)] {
+    for step in [push(4), Step::Fault(Fault::FullOnce, 100, 40)] {
         model.step(&step);
-        model.agent.pass(Duration::from_secs(90));
+        model.agent.pass(Duration::from_secs(1));
     }
+    assert!(model.agent.core().is_memory());
     model.drain();
     assert!(model.delivered.iter().flatten().any(|(series, ..)| *series == 4), "{:?}", model.delivered);
+}
+
+#[test]
+fn what_is_acknowledged_while_a_write_fails_is_not_given_out_again() {
+    let mut model = Model::new(u64::MAX, true);
+    let push = |series| Step::Push(vec![(series, true)]);
+    let meanwhile = Step::PushMeanwhile(vec![(2, true)], Meanwhile::Acknowledge);
+    model.run(&[push(0), push(1), Step::Take, Step::Fault(Fault::FullOnce, 3, 0), meanwhile, Step::Drain]);
+    model.check().unwrap();
+}
+
+#[test]
+fn what_was_written_although_that_was_said_to_have_failed_comes_once_after_a_second_failure() {
+    let mut model = Model::new(u64::MAX, true);
+    let push = |series| Step::Push(vec![(series, true)]);
+    for step in [push(0), push(1), Step::Fault(Fault::UnsureOnce, 9, 0), push(2), Step::Fault(Fault::FullOnce, 9, 0)] {
+        model.step(&step);
+    }
+    model.agent.pass(Duration::from_secs(2));
+    assert!(model.agent.core().is_memory());
+    model.run(&[push(3)]);
+    model.check().unwrap();
 }

@@ -26,6 +26,10 @@ pub(super) enum Fault {
     Full,
     /// Everything works, but a sync says that it has not.
     Unsure,
+    /// As `Unsure`, but once.
+    UnsureOnce,
+    /// As `Full`, but once.
+    FullOnce,
 }
 
 #[derive(Debug, Default)]
@@ -123,6 +127,10 @@ impl State {
         match self.fault {
             Some(Fault::Dead) => Err(io::Error::from_raw_os_error(5)),
             Some(Fault::Full) if writes => Err(io::Error::from_raw_os_error(28)),
+            Some(Fault::FullOnce) if writes => {
+                self.fault = None;
+                Err(io::Error::from_raw_os_error(28))
+            }
             _ => Ok(()),
         }
     }
@@ -158,7 +166,8 @@ impl StorageBackend for Backend {
         let mut state = self.disk.state();
         state.operate(true)?;
         state.syncs += 1;
-        let is_unsure = state.fault == Some(Fault::Unsure);
+        let is_unsure = matches!(state.fault, Some(Fault::Unsure | Fault::UnsureOnce));
+        state.fault = state.fault.filter(|fault| *fault != Fault::UnsureOnce);
         let file = state.files.get_mut(&self.file).expect("an open file");
         (file.synced, file.unsynced) = (file.now.clone(), Vec::new());
         if is_unsure { Err(io::Error::from_raw_os_error(5)) } else { Ok(()) }
