@@ -1,12 +1,14 @@
 //! What is to be done, decided without doing it: what the next transaction has in it, what is given out and when, when
 //! the memory has to do.
 
+mod outage;
+
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
 
 use super::job::{Job, Next, Opened, Outcome, Said, Write};
-use super::notice::{Trouble, TroubleKind};
+use super::notice::Trouble;
 use super::reconcile::Reconcile;
 use super::store::Done;
 use super::{Front, Row, Shelf};
@@ -23,10 +25,6 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(30);
 
 /// How long what is on disk and cannot be read is waited for, before newer batches are delivered instead of it.
 const PATIENCE: Duration = Duration::from_secs(60);
-
-/// A transaction that takes longer does not end soon: the memory has to do until it does. With the disk's whole backlog
-/// of an outage to write it may take longer.
-const STALLED: Duration = Duration::from_secs(10);
 
 /// The state of a durable outbox. Whoever does its jobs tells the outcome of each before asking for the next.
 #[derive(Debug)]
@@ -112,13 +110,6 @@ enum Closing {
     Closed,
 }
 
-impl Outage {
-    fn new(now: Monotonic, is_readable: bool) -> Self {
-        let (retry_at, since, reconcile) = (now + FIRST_PAUSE, now, Reconcile::default());
-        Self { retry_at, pause: FIRST_PAUSE, is_readable, may_overtake: false, since, reconcile }
-    }
-}
-
 impl Core {
     /// Nothing was opened yet: what is pushed waits, in memory.
     pub(super) fn new(max_bytes: u64, memory_max_bytes: usize) -> Self {
@@ -196,46 +187,6 @@ impl Core {
         let kept = self.latest.entry(engine).or_default();
         *kept = latest.max(*kept);
         self.waiting.push(batch, now)
-    }
-
-    /// A transaction that does not end is given up, and what it was to write is given out from memory. To be asked now
-    /// and then.
-    pub(super) fn give_up(&mut self, now: Monotonic) -> Option<Said> {
-        if let (Doing::Stalled, Mode::Memory(outage)) = (self.job, &mut self.mode) {
-            outage.may_overtake |= now >= outage.since + PATIENCE;
-        }
-        let Doing::Writing { held, .. } = self.job else { return None };
-        let limit = if self.is_memory() { PATIENCE } else { STALLED };
-        if now < self.job_since + limit {
-            return None;
-        }
-        self.job = Doing::Stalled;
-        self.not_written(held);
-        match &mut self.mode {
-            Mode::Memory(outage) => {
-                outage.is_readable = false;
-                None
-            }
-            Mode::Durable => {
-                self.mode = Mode::Memory(Outage::new(now, false));
-                Some(Said::Unusable(Trouble::new(TroubleKind::Device, "the disk does not answer")))
-            }
-        }
-    }
-
-    /// Whether the job that is done was given up.
-    pub(super) fn gave_up(&self) -> bool {
-        self.job == Doing::Stalled
-    }
-
-    /// What was held stays, less what was delivered meanwhile.
-    fn not_written(&mut self, held: bool) {
-        if held {
-            self.waiting.release(false);
-        }
-        if std::mem::take(&mut self.acked_waiting) {
-            self.waiting.acknowledge();
-        }
     }
 
     /// The oldest batch, if it may be given out: it is durable, together with its ledger change, and so is the
@@ -502,40 +453,5 @@ impl Core {
             said.push(Said::Recovered);
         }
         said
-    }
-
-    fn failed(
-        &mut self,
-        trouble: Trouble,
-        readable: Option<(Shelf, Option<Front>)>,
-        job: Doing,
-        now: Monotonic,
-    ) -> Vec<Said> {
-        self.not_written(matches!(job, Doing::Writing { held: true, .. }));
-        let is_readable = readable.is_some();
-        if let Some((shelf, front)) = readable {
-            // What was acknowledged while the job was done is in it, and is not to be given out again.
-            self.shelf = shelf.without(self.acked_shelf.without(self.acked_in_job));
-            if self.front.is_none() && !self.is_overtaken() {
-                self.front = front.filter(|front| self.acked.is_none_or(|acked| front.seq > acked));
-            }
-        }
-        match &mut self.mode {
-            Mode::Memory(outage) => {
-                outage.pause = (outage.pause * 2).min(LONGEST_PAUSE);
-                outage.retry_at = now + outage.pause;
-                outage.is_readable = is_readable;
-                outage.may_overtake |= now >= outage.since + PATIENCE;
-                Vec::new()
-            }
-            Mode::Durable => {
-                self.mode = Mode::Memory(Outage::new(now, is_readable));
-                vec![Said::Unusable(trouble)]
-            }
-        }
-    }
-
-    fn is_overtaken(&self) -> bool {
-        matches!(&self.mode, Mode::Memory(outage) if outage.reconcile.overtaken)
     }
 }
