@@ -36,16 +36,15 @@ impl Course {
         self.0.iter().map(|(_, f)| f.threads).max().unwrap_or_default()
     }
 
-    /// The middle of the descriptors of each ten seconds, or three in a short course: a moment's connections are none that stay.
+    /// The middle of the descriptors of each ten seconds: a moment's connections are none that stay.
     pub(crate) fn levels(&self) -> Vec<usize> {
-        // The figures are taken once a second. What is shorter than a minute has windows of three.
-        let window = if self.0.len() < 60 { 3 } else { 10 };
+        const WINDOW: usize = 10;
         let middle = |window: &[(Duration, Figures)]| {
             let mut numbers: Vec<usize> = window.iter().map(|(_, f)| f.descriptors).collect();
             numbers.sort_unstable();
             numbers[numbers.len() / 2]
         };
-        self.0.chunks(window).filter(|w| w.len() == window).map(middle).collect()
+        self.0.chunks(WINDOW).filter(|w| w.len() == WINDOW).map(middle).collect()
     }
 
     /// How the resident memory grows, in KiB an hour, by least squares.
