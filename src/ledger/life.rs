@@ -10,6 +10,9 @@ use crate::model::published::{Published, Standing};
 use crate::model::series::{Attributes, Metric, Resource, Value};
 use crate::model::time::UnixNanos;
 
+/// How often series that need two samples may be missing after a restart: a stream may give its first one twice.
+const LATE_PUBLISHES: u8 = 2;
+
 /// The published series of one owner. It outlives its series, so that their time goes on rising.
 #[derive(Debug)]
 pub(super) struct Life {
@@ -20,7 +23,7 @@ pub(super) struct Life {
     /// What is live is not what was told last, or counts since another time.
     changed: bool,
     /// It was published by an agent before this one, and nothing of its usage by this one.
-    resumed: bool,
+    resumed: u8,
     /// What that agent had published: since when it counted is known here alone.
     before: [Arc<[Published]>; Facet::ALL.len()],
 }
@@ -33,7 +36,7 @@ impl Life {
             facets: Default::default(),
             last: floor,
             changed: false,
-            resumed: false,
+            resumed: 0,
             before: Default::default(),
         }
     }
@@ -42,7 +45,7 @@ impl Life {
     pub(super) fn resume(standing: Standing, latest: UnixNanos) -> Self {
         let Standing { resource, facets } = standing;
         let before = facets.clone();
-        Self { resource, facets, last: latest, changed: false, resumed: true, before }
+        Self { resource, facets, last: latest, changed: false, resumed: LATE_PUBLISHES, before }
     }
 
     /// Whether its series are published under this identity.
@@ -118,7 +121,9 @@ impl Life {
         late: &[&'static Metric],
         now: UnixNanos,
     ) -> (Group, u32) {
-        let late = if facet == Facet::Usage && std::mem::take(&mut self.resumed) { late } else { &[] };
+        let waits = facet == Facet::Usage && self.resumed > 0;
+        let late = if waits { late } else { &[] };
+        self.resumed -= u8::from(waits);
         let known = &mut self.facets[facet.index()];
         if goes_on(known, &points) {
             self.changed |= move_starts(known, &points);

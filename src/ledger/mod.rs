@@ -82,8 +82,8 @@ impl Ledger {
     /// Goes on where an agent before this one has ended: `owners` have these live series, and no point bears a later time
     /// stamp than `latest`. Nothing is said of them until somebody publishes or ends them.
     ///
-    /// Series of `late` metrics are not ended by the first publishing of their owner's usage, but by the second: they need
-    /// two samples, so the first of this agent cannot have them.
+    /// Series of `late` metrics are not ended by the first two publishings of their owner's usage, but by the third: they
+    /// need two samples, so the first of this agent cannot have them, and a stream may give its first one twice.
     pub fn restore(owners: Vec<(Owner, Standing)>, latest: UnixNanos, late: Vec<&'static Metric>) -> Self {
         let lives = owners.into_iter().filter(|(_, standing)| standing.live() > 0);
         let lives: HashMap<_, _> = lives.map(|(owner, standing)| (owner, Life::resume(standing, latest))).collect();

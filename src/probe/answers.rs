@@ -152,8 +152,12 @@ impl Probe {
     /// Numbers wait until inspect has told of the run they belong to. Counters that fell have inspect asked once more:
     /// the container may have been restarted unseen, and an answer that is on its way may be older than that.
     fn wait_for_inspect(&mut self, id: &ContainerId, pending: Pending) {
+        let streams = matches!(self.source(), Source::Stream { .. });
         let Some(tracker) = self.trackers.get_mut(id) else { return };
         let fell = !tracker.counters.fallen(&pending.sample).is_empty();
+        // Nobody remembers the counters that were published before a restart, and without events nobody tells that the
+        // container was restarted since it was inspected.
+        let fell = fell || tracker.published_run.is_some() && self.events.are_missing() && !streams;
         if fell && tracker.described && !self.inspect_forbidden {
             tracker.disturb();
             tracker.pending = Some(Box::new(pending));

@@ -56,6 +56,11 @@ impl EventStream {
         }
     }
 
+    /// Whether events are gone without. When the stream opens, all containers are inspected anyway.
+    pub(super) fn are_missing(&self) -> bool {
+        !matches!(self.state, StreamState::Open(_) | StreamState::Opening)
+    }
+
     pub(super) fn retry_at(&self) -> Option<Monotonic> {
         match self.state {
             StreamState::Due(at) => Some(at),

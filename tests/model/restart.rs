@@ -28,6 +28,8 @@ pub(crate) struct Store {
     /// Since when the agent is dead.
     dead: Option<u64>,
     pub(crate) kills: u32,
+    /// Whether the agent that was killed had listed: what happened before it began is not known otherwise.
+    had_listed: bool,
     /// What the engine was called when the agent was killed.
     pub(crate) called: Option<Text>,
 }
@@ -57,6 +59,7 @@ impl World {
         }
         self.store.dead = Some(self.now);
         self.store.kills += 1;
+        self.store.had_listed = self.last_list.is_some();
         self.calls.clear();
         self.duties.clear();
         self.streams.close_all();
@@ -100,8 +103,9 @@ impl World {
             // Only the count itself tells whether it was set back.
             let counts = s.metric.name == "container.restarts" && lately(c.run_since);
             let kills = s.metric.name == "container.memory.oom_kill.count";
-            // A run that followed another at once, or whose start no clock tells, may be taken for that.
-            let run = lately(c.run_since) && (!clocks_run_true || c.follows_at_once());
+            // A run that followed another at once, or whose start nobody tells, may be taken for that.
+            let untold = c.inspect != Call::Works || c.inspect_failed;
+            let run = lately(c.run_since) && (!clocks_run_true || c.follows_at_once() || untold);
             !s.live || renewed || counts || kills || run
         });
     }
@@ -111,7 +115,13 @@ impl World {
         let calm = !self.ever_failed && !self.blind && !self.ever_anonymous && !self.engine.inspect_forbidden;
         let healthy = self.engine.list == Call::Works && self.engine.connect == Call::Works;
         let as_before = self.choices.last().is_none_or(|(at, _)| at + MEMORY < killed);
-        if !calm || !healthy || !as_before || self.choice.max > 0 || self.choice.concurrency > 0 {
+        if !calm
+            || !healthy
+            || !as_before
+            || !self.store.had_listed
+            || self.choice.max > 0
+            || self.choice.concurrency > 0
+        {
             return;
         }
         for c in &self.engine.containers {

@@ -171,13 +171,18 @@ pub(crate) enum Weather {
 
 const MOST_STEPS: usize = 60;
 
-pub(crate) fn script(weather: Weather) -> impl Strategy<Value = Script> {
+/// A course of one agent. With `kills` it may be killed, and the next one goes on.
+pub(crate) fn script(weather: Weather, kills: bool) -> impl Strategy<Value = Script> {
     let step = match weather {
         Weather::Fair => prop_oneof![6 => pass(), 7 => happens(), 1 => agent()].boxed(),
         Weather::Foul => prop_oneof![6 => pass(), 5 => happens(), 2 => agent(), 5 => fault()].boxed(),
     };
-    (choice(), 0..4u8, vec(delay(), 0..12), vec(step, 1..MOST_STEPS))
-        .prop_map(|(settings, running, delays, steps)| Script { settings, running, delays, steps })
+    (choice(), 0..4u8, vec(delay(), 0..12), vec(step, 1..MOST_STEPS)).prop_map(
+        move |(settings, running, delays, mut steps)| {
+            steps.retain(|step| kills || !matches!(step, Step::Kill | Step::Begin));
+            Script { settings, running, delays, steps }
+        },
+    )
 }
 
 fn delay() -> impl Strategy<Value = Delay> {
