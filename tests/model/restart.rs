@@ -97,6 +97,7 @@ impl World {
     fn forget_what_nobody_can_know(&mut self, killed: u64) {
         let lately = |at: u64| at + UNSEEN > killed;
         let (clocks_run_true, containers) = (self.clocks_run_true, &self.engine.containers);
+        let forbidden = self.engine.inspect_forbidden;
         self.collector.forget(|s| {
             let c = s.container.as_ref().and_then(|id| containers.iter().find(|c| c.id.as_str() == &**id));
             let Some(c) = c else { return !s.live };
@@ -105,7 +106,7 @@ impl World {
             let counts = s.metric.name == "container.restarts" && lately(c.run_since);
             let kills = s.metric.name == "container.memory.oom_kill.count";
             // A run that followed another at once, or whose start nobody tells, may be taken for that.
-            let untold = c.inspect != Call::Works || c.inspect_failed;
+            let untold = c.inspect != Call::Works || c.inspect_failed || forbidden;
             let run = lately(c.run_since) && (!clocks_run_true || c.follows_at_once() || untold);
             !s.live || renewed || counts || kills || run
         });
@@ -128,7 +129,8 @@ impl World {
         for c in &self.engine.containers {
             let series = self.collector.series.iter().enumerate();
             let live = series.filter(|(_, s)| s.live && s.container.as_deref() == Some(c.id.as_str()));
-            let live = live.filter(|(_, s)| !SIZE_METRICS.contains(&s.metric.name)).map(|(at, s)| (at, s.ends));
+            let is_vague = |name| SIZE_METRICS.contains(&name) || name == "container.memory.oom_kill.count";
+            let live = live.filter(|(_, s)| !is_vague(s.metric.name)).map(|(at, s)| (at, s.ends));
             self.duties.push((self.now + SETTLED, killed, Duty::GoesOn(c.id.clone(), live.collect())));
         }
     }
