@@ -39,10 +39,10 @@ mod properties {
         ProptestConfig { cases: given.cases.div_ceil(2), failure_persistence: None, max_shrink_iters: 20_000, ..given }
     }
 
-    /// Courses with kills end with an agent that goes on with what another one wrote: fewer of them say as much.
+    /// Courses with kills end with an agent that goes on with what another one wrote: a hundredth as many.
     fn with_kills() -> ProptestConfig {
         let all = config();
-        ProptestConfig { cases: all.cases.div_ceil(20), ..all }
+        ProptestConfig { cases: all.cases.div_ceil(100), ..all }
     }
 
     fn holds(script: &Script) -> Result<(), TestCaseError> {
