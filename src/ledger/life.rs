@@ -22,9 +22,9 @@ pub(super) struct Life {
     last: UnixNanos,
     /// What is live is not what was told last, or counts since another time.
     changed: bool,
-    /// It was published by an agent before this one, and nothing of its usage by this one.
+    /// How often its usage may still be published without what needs two samples: an agent before this one began it.
     resumed: u8,
-    /// What that agent had published: since when it counted is known here alone.
+    /// What that agent had published, with the latest start of each since: that is known here alone.
     before: [Arc<[Published]>; Facet::ALL.len()],
 }
 
@@ -112,7 +112,7 @@ impl Life {
         self.last
     }
 
-    /// Makes `points` the series of `facet`. Those of `late` metrics may be missing the first time after a restart. Returns
+    /// Makes `points` the series of `facet`. Those of `late` metrics may be missing the first times after a restart. Returns
     /// what to send and how many series ended.
     pub(super) fn publish(
         &mut self,
@@ -130,7 +130,8 @@ impl Life {
             let marked = known.iter().zip(points).map(|(k, p)| value(p, k.start, Mark::Next)).collect();
             return (self.group(marked, now), 0);
         }
-        let before = &self.before[facet.index()];
+        let before = &mut self.before[facet.index()];
+        remember(before, known);
         let (live, marked, ended) = replace(known, before, points, late, facet.ending());
         *known = live;
         self.changed = true;
@@ -139,8 +140,12 @@ impl Life {
 
     /// Ends the series of `facets`. Returns what to send and how many series ended.
     pub(super) fn end(&mut self, facets: &[Facet], reason: Reason, now: UnixNanos) -> (Group, u32) {
-        let ended = facets.iter().map(|facet| std::mem::take(&mut self.facets[facet.index()]));
-        let points: Vec<Point> = ended.flat_map(|series| retractions(&series, reason)).collect();
+        let mut points = Vec::new();
+        for facet in facets {
+            let ended = std::mem::take(&mut self.facets[facet.index()]);
+            remember(&mut self.before[facet.index()], &ended);
+            points.extend(retractions(&ended, reason));
+        }
         self.ended(points, now)
     }
 
@@ -195,6 +200,14 @@ fn move_starts(known: &mut Arc<[Published]>, points: &[SeriesPoint]) -> bool {
         Arc::make_mut(known).iter_mut().zip(points).for_each(|(k, p)| k.start = start(k, p.start));
     }
     moved
+}
+
+/// Keeps the starts of series that may end in mind, of those that an agent before this one had published.
+fn remember(before: &mut Arc<[Published]>, known: &[Published]) {
+    let later = |b: &Published| known.iter().find(|k| k.start > b.start && b.is(k.metric, &k.attributes));
+    if before.iter().any(|b| later(b).is_some()) {
+        Arc::make_mut(before).iter_mut().for_each(|b| b.start = later(b).map_or(b.start, |k| k.start));
+    }
 }
 
 /// What is live then, what to send, and how many series ended: retractions first, then the points. Of two points of

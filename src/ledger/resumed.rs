@@ -165,6 +165,20 @@ fn what_needs_two_samples_is_given_two_after_a_restart() {
 }
 
 #[test]
+fn a_start_that_moved_after_a_restart_does_not_go_back_in_a_later_life_either() {
+    let (_, mirror) = published(&[0]);
+    let mut ledger = mirror.next();
+    let mut tell = |start: u64| {
+        ledger.publish(owner(1), Facet::Usage, &named(1), points(&[0], start), UnixNanos(MS));
+        let started = ledger.commit(UnixNanos(MS)).batch.groups[0].points[0].start;
+        ledger.end_containers(Reason::EngineDown, UnixNanos(MS));
+        ledger.commit(UnixNanos(MS));
+        started
+    };
+    assert_eq!([tell(9), tell(7), tell(12)], [UnixNanos(9), UnixNanos(9), UnixNanos(12)]);
+}
+
+#[test]
 fn what_is_no_longer_published_by_anybody_ends_alone() {
     let (_, mirror) = published(&[0, 1, 2]);
     let mut ledger = mirror.next();

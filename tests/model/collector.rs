@@ -48,8 +48,6 @@ pub(crate) struct Collector {
     /// The agent may have forgotten containers, and since when they counted, without a word: a filter let them go while
     /// the engine was down and nothing of them was live.
     pub(crate) may_forget: bool,
-    /// How many agents were killed.
-    pub(crate) kills: u32,
     /// What broke a rule.
     pub(crate) wrong: Vec<String>,
 }
@@ -240,9 +238,7 @@ impl Collector {
         if point.start > group.time {
             self.bad(at, &format!("starts at {:?}, after its time {:?}", point.start, group.time));
         }
-        // Kills of before a restart of the agent are nobody's to remember: since when they count may change with it.
-        let uncounted = self.kills > 0 && metric.name == "container.memory.oom_kill.count";
-        if point.start < start && !self.may_forget && !uncounted {
+        if point.start < start && !self.may_forget {
             self.bad(at, &format!("its start time goes back from {start:?} to {:?}", point.start));
         }
         let fell = match (before, value) {

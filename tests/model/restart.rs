@@ -59,7 +59,6 @@ impl World {
         }
         self.store.dead = Some(self.now);
         self.store.kills += 1;
-        self.collector.kills = self.store.kills;
         self.store.had_listed = self.last_list.is_some();
         self.calls.clear();
         self.duties.clear();
