@@ -85,8 +85,8 @@ impl Agent {
     }
 }
 
-/// A little more than a request holds; see `FULL` in the pipeline.
-const FULL: usize = 20_000;
+/// See `FULL` in the pipeline.
+const FULL: usize = 50_000;
 
 #[test]
 fn a_batch_that_fills_a_request_is_not_waited_for() {
