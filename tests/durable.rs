@@ -20,6 +20,8 @@ mod collector;
 #[expect(dead_code, reason = "other tests use more of it")]
 #[path = "support/engine.rs"]
 mod engine;
+#[path = "support/pace.rs"]
+mod pace;
 
 use collector::Collector;
 use engine::SmallEngine;

@@ -19,6 +19,8 @@ use tempfile::TempDir;
 mod collector;
 #[path = "support/engine.rs"]
 mod engine;
+#[path = "support/pace.rs"]
+mod pace;
 
 use collector::Collector;
 use engine::SmallEngine;

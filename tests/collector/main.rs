@@ -24,6 +24,8 @@ mod front;
 #[path = "../support/line.rs"]
 mod line;
 mod order;
+#[path = "../support/pace.rs"]
+mod pace;
 #[path = "../support/replies.rs"]
 mod replies;
 #[allow(dead_code, reason = "other tests use the rest")]

@@ -11,6 +11,8 @@ mod collector;
 mod engine;
 #[path = "../support/front.rs"]
 mod front;
+#[path = "../support/pace.rs"]
+mod pace;
 
 mod agent;
 mod own;

@@ -16,6 +16,8 @@ mod containers;
 mod events;
 mod kinds;
 mod lists;
+#[path = "../support/pace.rs"]
+mod pace;
 mod process;
 mod proxies;
 #[path = "../support/replies.rs"]
