@@ -40,13 +40,24 @@ use rustls::{RootCertStore, ServerConfig, SupportedProtocolVersion};
 use certificates::{Authority, Pair};
 use collector::Collector;
 
+/// Longer than anything takes that is well, however busy the machine is.
+const AMPLE: Duration = Duration::from_secs(60);
 const BOTH: [Protocol; 2] = [Protocol::Grpc, Protocol::HttpProtobuf];
 
 /// How to reach `url`, believing what `options` say.
 fn settings(url: &str, protocol: Protocol, options: Options) -> Settings {
     let endpoint = if protocol == Protocol::Grpc { url.to_owned() } else { metrics_url(url) };
     let tls = Arc::new(ClientTls::new(Options { alpn: protocol.alpn(), ..options }, |_| ()));
-    Settings { endpoint, protocol, tls, timeout: Duration::from_secs(5), ..Settings::default() }
+    Settings { endpoint, protocol, tls, timeout: AMPLE, ..Settings::default() }
+}
+
+async fn eventually(what: &str, is: impl Fn() -> bool) {
+    let waiting = async {
+        while !is() {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    };
+    assert!(tokio::time::timeout(AMPLE, waiting).await.is_ok(), "never: {what}");
 }
 
 fn client(settings: &Settings) -> Client {

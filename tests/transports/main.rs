@@ -2,6 +2,8 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on says where")]
 
 mod certificates;
+#[path = "../support/pace.rs"]
+mod pace;
 mod server;
 mod ssh;
 mod tcp;
