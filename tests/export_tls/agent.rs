@@ -1,56 +1,33 @@
 //! The program itself: what changes while it runs, and that no secret shows anywhere.
 
-use std::fmt::Write as _;
 use std::fs;
-use std::io::{BufRead, BufReader};
 use std::path::Path;
-use std::process::{Child, Command, Stdio};
-use std::sync::Mutex;
+use std::process::{Command, Stdio};
 
-use rustix::process::{Pid, Signal, kill_process};
+use rustix::process::Signal;
 
 use super::certificates::{self_signed, write};
 use super::collector::{Answer, Received};
 use super::engine::SmallEngine;
 use super::front::{Front, Proxy};
+use super::process::{Log, Process};
 use super::*;
 
 /// A running agent and its log.
 struct Agent {
-    process: Child,
-    log: Arc<Mutex<String>>,
+    process: Process,
+    log: Log,
 }
 
 impl Agent {
     fn start(folder: &Path, variables: &[(&str, &str)]) -> Self {
-        let mut process = dockpulse(folder, "run --config settings.yaml", variables).spawn().unwrap();
-        let log = Arc::new(Mutex::new(String::new()));
-        let (lines, to) = (BufReader::new(process.stderr.take().unwrap()).lines(), log.clone());
-        std::thread::spawn(move || {
-            for line in lines.map_while(Result::ok) {
-                writeln!(to.lock().unwrap(), "{line}").unwrap();
-            }
-        });
+        let log = Log::default();
+        let process = Process::start(dockpulse(folder, "run --config settings.yaml", variables), &log);
         Self { process, log }
     }
 
-    fn log(&self) -> String {
-        self.log.lock().unwrap().clone()
-    }
-
-    fn signal(&self, signal: Signal) {
-        kill_process(Pid::from_child(&self.process), signal).unwrap();
-    }
-
     async fn says(&self, words: &str) {
-        eventually(words, || self.log().contains(words)).await;
-    }
-}
-
-impl Drop for Agent {
-    fn drop(&mut self) {
-        let _ = self.process.kill();
-        let _ = self.process.wait();
+        eventually(words, || self.log.text().contains(words)).await;
     }
 }
 
@@ -115,7 +92,7 @@ async fn certificates_and_tokens_that_change_are_taken_while_it_runs_and_no_secr
         });
         eventually("the new token", || sent(0, "Bearer canary-two") > 2).await;
         agent.says("header authorization: the new value of its file is in force").await;
-        agent.signal(Signal::HUP);
+        agent.process.signal(Signal::HUP);
         agent.says("settings reloaded: no change").await;
 
         front.speak(now(&new));
@@ -135,9 +112,10 @@ async fn certificates_and_tokens_that_change_are_taken_while_it_runs_and_no_secr
         let received = collector.received();
         let all = |key: &str, value: &str| received.iter().all(|r| r.headers[key] == value);
         assert!(all("x-a", "canary-key") && all("x-b", "canary-b"));
-        agent.signal(Signal::TERM);
-        agent.says("stopped").await;
-        assert!(!agent.log().contains("canary") && !agent.log().contains("jYW5hcnk"), "{}", agent.log());
+        agent.process.signal(Signal::TERM);
+        let Agent { process, log } = agent;
+        assert!(process.ended().await.success() && log.text().contains("stopped"), "{}", log.text());
+        assert!(!log.text().contains("canary") && !log.text().contains("jYW5hcnk"), "{}", log.text());
     }
 }
 

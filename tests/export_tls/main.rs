@@ -13,6 +13,9 @@ mod engine;
 mod front;
 #[path = "../support/pace.rs"]
 mod pace;
+#[expect(dead_code, reason = "other tests use the rest")]
+#[path = "../support/process.rs"]
+mod process;
 
 mod agent;
 mod own;
