@@ -7,6 +7,7 @@ pub(crate) mod collector;
 pub(crate) mod ears;
 pub(crate) mod engine;
 pub(crate) mod judge;
+pub(crate) mod starved;
 pub(crate) mod words;
 
 use std::io::{IsTerminal, Write};
