@@ -8,7 +8,7 @@
 mod agent;
 mod answers;
 #[allow(dead_code, reason = "other tests use the rest")]
-#[path = "../transports/certificates.rs"]
+#[path = "../support/certificates.rs"]
 mod authorities;
 mod certificates;
 mod connections;
