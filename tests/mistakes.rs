@@ -70,6 +70,19 @@ fn expect_of_collector(folder: &Path, arguments: &str, variables: &[(&str, &str)
     answer
 }
 
+/// The same for a server that answers whatever comes.
+fn expect_of_server(server: &'static [u8], scheme: &str, protocol: &str, words: &str) {
+    let folder = folder();
+    let engine = SmallEngine::start(folder.path(), "web").endpoint();
+    let line = format!("once --engine {engine} --endpoint {scheme}://{} --protocol {protocol}", tcp_server(server));
+    expect_of_collector(
+        folder.path(),
+        &line,
+        &[],
+        &[&format!("dockpulse: the collector {scheme}://127.0.0.1:"), words],
+    );
+}
+
 /// Expects the status, and one line on stderr with all the words.
 fn expect(answer: &Answer, status: i32, words: &[&str]) {
     let Answer { status: was, out, err } = answer;
@@ -212,11 +225,7 @@ fn a_collector_that_speaks_something_else() {
         (b"", "grpc", "set protocol: http/protobuf"),
         (settings, "http/protobuf", "set protocol: grpc"),
     ] {
-        let folder = folder();
-        let engine = SmallEngine::start(folder.path(), "web").endpoint();
-        let at = tcp_server(server);
-        let line = format!("once --engine {engine} --endpoint http://{at} --protocol {protocol}");
-        expect_of_collector(folder.path(), &line, &[], &["dockpulse: the collector http://127.0.0.1:", mend]);
+        expect_of_server(server, "http", protocol, mend);
     }
 }
 
@@ -230,11 +239,7 @@ fn a_collector_that_speaks_tls_and_is_spoken_to_in_plain_text_or_the_other_way_r
         (plain, "https", "this port speaks plain text, not TLS; use http:// if nobody can listen in"),
     ] {
         for protocol in ["grpc", "http/protobuf"] {
-            let folder = folder();
-            let engine = SmallEngine::start(folder.path(), "web").endpoint();
-            let at = tcp_server(server);
-            let line = format!("once --engine {engine} --endpoint {scheme}://{at} --protocol {protocol}");
-            expect_of_collector(folder.path(), &line, &[], &["dockpulse: the collector http", words]);
+            expect_of_server(server, scheme, protocol, words);
         }
     }
 }
