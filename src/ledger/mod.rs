@@ -19,7 +19,7 @@ use std::time::Duration;
 
 use hashbrown::HashMap;
 
-use crate::model::batch::{Batch, Group, Point, Reason, SeriesPoint};
+use crate::model::batch::{Batch, Group, Mark, Point, Reason, SeriesPoint};
 use crate::model::container::ContainerId;
 use crate::model::published::{Change, Standing};
 pub use crate::model::published::{Facet, Owner};
@@ -65,6 +65,7 @@ pub struct Ledger {
     floor: UnixNanos,
     open: Commit,
     open_points: usize,
+    open_is_urgent: bool,
     /// The latest time stamp that was given.
     latest: UnixNanos,
     live: usize,
@@ -229,6 +230,7 @@ impl Ledger {
         }
         if !group.points.is_empty() {
             self.open_points += group.points.len();
+            self.open_is_urgent |= group.points.iter().any(|point| !matches!(point.mark, Mark::Next(_)));
             self.latest = self.latest.max(group.time);
             self.open.batch.groups.push(group);
         }
@@ -244,10 +246,15 @@ impl Ledger {
         self.open_points
     }
 
+    /// Whether it begins or ends a series, of which the collector has to know soon.
+    pub fn is_urgent(&self) -> bool {
+        self.open_is_urgent
+    }
+
     /// Takes what was decided since the last commit.
     pub fn commit(&mut self, now: UnixNanos) -> Commit {
         self.pay(now);
-        self.open_points = 0;
+        (self.open_points, self.open_is_urgent) = (0, false);
         let mut commit = std::mem::take(&mut self.open);
         (commit.changes, commit.latest) = (self.changes(), self.latest());
         commit
