@@ -18,6 +18,8 @@ pub(super) struct Keeper<M> {
     words: Words,
     max_bytes: u64,
     store: Option<Store>,
+    /// The last batch that was there when the store was opened for the first time.
+    inherited: Option<u64>,
     /// A transaction of which nobody knows whether it is durable: its number, and where its batches are.
     doubtful: Option<(u64, u64, u64)>,
     /// Where those of one before it are, unless it has removed them.
@@ -39,6 +41,7 @@ impl<M: Media> Keeper<M> {
             words: Words::default(),
             max_bytes,
             store: None,
+            inherited: None,
             doubtful: None,
             stale: None,
             last: None,
@@ -96,7 +99,9 @@ impl<M: Media> Keeper<M> {
             }
             opened => opened,
         };
-        self.store = Some(opened?);
+        let mut store = opened?;
+        store.inherits(*self.inherited.get_or_insert(store.next().saturating_sub(1)));
+        self.store = Some(store);
         rows.into_iter().for_each(row);
         Ok(())
     }

@@ -470,6 +470,18 @@ fn a_life_that_was_dropped_whole_is_not_retracted_after_a_restart() {
 }
 
 #[test]
+fn what_a_process_with_a_failing_disk_may_have_delivered_is_ended_although_its_values_are_dropped_by_the_next() {
+    let mut model = Model::new(0, true);
+    let push = |series, publish| Step::Push(vec![(series, publish)]);
+    let crash = || Step::Crash(0, 0);
+    let fault = Step::Fault(Fault::Unsure, 4, 1);
+    model.run(&[push(0, true), fault, push(9, true), Step::Drain, crash(), push(0, true), push(9, false)]);
+    model.check().unwrap();
+    let retracted = |(series, _, mark): &Seen| *series == 9 && mark.is_retraction();
+    assert!(model.delivered.iter().flatten().any(retracted), "{:?}", model.delivered);
+}
+
+#[test]
 fn what_was_given_out_from_memory_stays_the_first_when_the_disk_recovers() {
     let mut model = Model::new(u64::MAX, true);
     model.run(&[Step::Fault(Fault::Unsure, 3, 1), Step::Push(vec![(1, true), (1, false)]), Step::Take]);
