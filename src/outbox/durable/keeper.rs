@@ -180,10 +180,16 @@ impl<M: Media> Keeper<M> {
         is_there.then_some((from, to)).or(self.stale)
     }
 
-    /// The core has given up the job, so that what came of it is in memory still, and will be written again.
-    pub(super) fn given_up(&mut self, outcome: Outcome) -> Outcome {
-        let Outcome::Done(_) = outcome else { return outcome };
-        (self.doubtful, self.is_ahead) = (self.last, true);
+    /// The core has given up the job, so that what came of it is in memory still, and will be written again. What was read
+    /// comes too late.
+    pub(super) fn given_up(&mut self, job: &Job, outcome: Outcome) -> Outcome {
+        if !matches!(outcome, Outcome::Done(_) | Outcome::Read(_)) {
+            return outcome;
+        }
+        if matches!(job, Job::Write(_)) {
+            self.doubtful = self.last;
+        }
+        self.is_ahead = true;
         let trouble = Trouble::new(TroubleKind::Device, "the disk does not answer");
         Outcome::Failed { trouble, readable: None }
     }

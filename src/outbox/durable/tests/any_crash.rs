@@ -506,6 +506,27 @@ fn memory_that_has_overtaken_the_disk_goes_on_when_the_disk_can_be_read_and_not_
 }
 
 #[test]
+fn what_is_read_too_late_is_not_given_out_after_what_is_newer() {
+    let mut model = Model::new(u64::MAX, true);
+    let push = |series| Step::Push(vec![(series, true)]);
+    let steps = [push(0), push(1), push(2), Step::Fault(Fault::FullOnce, 100, 0), push(3), Step::Take];
+    steps.iter().for_each(|step| model.step(step));
+    model.agent.meanwhile(Meanwhile::Overtake);
+    model.step(&Step::Acknowledge);
+    let taken = seen(&model.agent.taken.take().expect("the memory has to do"));
+    assert_eq!(taken[0].0, 3);
+    model.got(taken);
+    model.acknowledge();
+    model.take();
+    assert_eq!(model.given, None, "what was read is old");
+    model.mend();
+    model.drain();
+    let delivered: Vec<Series> = model.delivered.iter().flatten().map(|(series, ..)| *series).collect();
+    assert_eq!(delivered, [0, 3]);
+    assert!(!model.agent.core().is_memory(), "{:?}", model.agent.said);
+}
+
+#[test]
 fn what_is_acknowledged_while_a_write_fails_is_not_given_out_again() {
     let mut model = Model::new(u64::MAX, true);
     let push = |series| Step::Push(vec![(series, true)]);
