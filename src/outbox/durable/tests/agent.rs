@@ -1,7 +1,7 @@
 //! An agent and a collector around a durable outbox, without threads: each job is done when it is due.
 
 use std::cell::RefCell;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -103,10 +103,10 @@ fn standing(live: &Live, of: Series) -> Option<Standing> {
 /// What `live` becomes by publishing and retracting, and the decision that says so.
 pub(super) fn decide(live: &mut Live, actions: &[(Series, bool)], time: u64) -> Decision {
     let (before, mut groups, mut touched) = (live.clone(), Vec::new(), BTreeSet::new());
-    let mut last = BTreeMap::new();
+    let mut valued = BTreeSet::new();
     for (series, publish) in actions {
         // A series has one value at a time.
-        if *publish && last.get(series) == Some(&true) {
+        if *publish && !valued.insert(*series) {
             continue;
         }
         let value = Value::Int(time.cast_signed());
@@ -125,7 +125,6 @@ pub(super) fn decide(live: &mut Live, actions: &[(Series, bool)], time: u64) -> 
         let (metric, attributes) = (metric(*series), attributes(*series));
         let points = vec![Point { metric, attributes, start: UnixNanos::UNKNOWN, mark }];
         groups.push(Group { resource: resource(*series), time: UnixNanos(time), points });
-        last.insert(*series, *publish);
     }
     let change = |of: &usize| Change { owner: owner(*of), standing: standing(live, *of) };
     let is_other = |of: &&usize| standing(&before, **of) != standing(live, **of);
