@@ -170,6 +170,9 @@ impl Running {
             floor: believed.latest,
             crash: None,
         };
+        if !believed.ended.is_empty() {
+            running.floor = way.orphans.adopt(believed.ended, believed.latest);
+        }
         let mut before = believed.engines;
         let kept: Vec<_> = watched.iter().map(|watched| before.remove(watched.key()).unwrap_or_default()).collect();
         running.leave_behind(before);
@@ -267,7 +270,9 @@ impl Running {
                 self.way.orphans.adopt(finding.identities, finding.latest);
             }
         }
-        self.way.orphans.stay_alone();
+        if let Some(due) = self.way.orphans.stay_alone() {
+            let _ = self.way.queue.push(due, self.way.clock.now());
+        }
     }
 
     /// Waits until a pipeline ends by itself, which it must not.
