@@ -77,6 +77,14 @@ impl Rig {
         assert_eq!(status.code(), Some(0), "{}", self.log());
     }
 
+    /// A single probe; whether it went well.
+    async fn once(&self) -> bool {
+        let mut program = Command::new(env!("CARGO_BIN_EXE_dockpulse"));
+        program.arg("once").current_dir(self.folder.path()).env_clear();
+        program.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+        tokio::task::spawn_blocking(move || program.status().unwrap().success()).await.unwrap()
+    }
+
     fn kill(&mut self) {
         let mut agent = self.agent.take().unwrap();
         agent.kill().unwrap();
@@ -212,10 +220,13 @@ async fn an_end_that_was_refused_after_a_restart_outlives_another_kill_and_anoth
         let now = retracts(request).then_some(Answer::Http(400, None));
         if before { Some(AWAY) } else { now }
     });
+    // Nobody but the refusal can bring the agent to say something.
+    rig.engine.fail(Call::Ping, None, Fault::Hang);
     rig.begin();
     let follows = |all: &[Received]| all.iter().skip_while(|r| r.fate != Fate::Refused).count() > 1;
     rig.until("a request after the refused one", |_, all| follows(all)).await;
     rig.kill();
+    rig.engine.heal(Call::Ping);
     assert_eq!(live(&belief(&rig.collector.received())), ["db", "web"]);
     let refused = rig.refuse_once(Answer::Http(400, None));
     rig.begin();
@@ -260,4 +271,17 @@ async fn what_lives_again_after_its_end_was_refused_ends_once_and_before_it_begi
     let received = rig.collector.received();
     assert_eq!(ends(&received, "web").len(), series(&before, "web"), "each once");
     assert_eq!(live(&rig.end().await), ["db", "web"]);
+}
+
+#[tokio::test]
+async fn an_end_that_is_refused_when_a_single_probe_is_over_comes_again_and_what_lives_does_not_end() {
+    let mut rig = Rig::start().await;
+    rig.terminate().await;
+    rig.engine.remove("web");
+    let refused = rig.refuse_once(Answer::Http(400, None));
+    assert!(!rig.once().await, "values were lost");
+    assert!(refused.load(Ordering::Relaxed), "it was refused");
+    assert_eq!(live(&belief(&rig.collector.received())), ["db"]);
+    assert!(rig.once().await);
+    assert_eq!(live(&belief(&rig.collector.received())), ["db"]);
 }

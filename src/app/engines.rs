@@ -133,6 +133,20 @@ impl Way {
         let (live, left_out, names, orphans) = Default::default();
         Self { clock, queue, telemetry, live, left_out, names, on_ended, orphans }
     }
+
+    /// A pipeline has ended: what is refused of it from now on is owed all the same. Returns a time below which nothing of
+    /// it will be sent any more.
+    pub(super) fn outlives(&self, finding: &Finding) -> UnixNanos {
+        self.orphans.adopt(finding.identities.clone(), finding.latest)
+    }
+
+    /// All pipelines have ended.
+    pub(super) fn outlives_all(&self) {
+        if let Some(due) = self.orphans.stay_alone() {
+            // Retractions alone, for which there is always room.
+            let _ = self.queue.push(due, self.clock.now());
+        }
+    }
 }
 
 /// Engines that are being watched.
@@ -239,7 +253,7 @@ impl Running {
             match self.tasks.join_next_with_id().await {
                 Some(Ok((id, finding))) if ending.contains(&id) => {
                     ending.retain(|e| *e != id);
-                    self.floor = self.floor.max(self.way.orphans.adopt(finding.identities, finding.latest));
+                    self.floor = self.floor.max(self.way.outlives(&finding));
                 }
                 Some(Ok((_, finding))) => self.crash = Some(ended_by_itself(&finding)),
                 Some(Err(error)) => {
@@ -267,12 +281,10 @@ impl Running {
         }
         while let Some(ended) = self.tasks.join_next().await {
             if let Ok(finding) = ended {
-                self.way.orphans.adopt(finding.identities, finding.latest);
+                self.way.outlives(&finding);
             }
         }
-        if let Some(due) = self.way.orphans.stay_alone() {
-            let _ = self.way.queue.push(due, self.way.clock.now());
-        }
+        self.way.outlives_all();
     }
 
     /// Waits until a pipeline ends by itself, which it must not.

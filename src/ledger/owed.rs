@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use hashbrown::{HashMap, HashSet};
 
+use super::life::Life;
 use super::{Commit, Ledger, STEP};
 use crate::model::batch::{Batch, Group, Point};
 use crate::model::series::{Attributes, Fingerprint, Metric, Resource};
@@ -85,9 +86,13 @@ impl Owed {
 }
 
 impl Ledger {
-    /// Under which identities it has published, as far as anybody still has to deliver something of them.
+    /// Under which identities it has published what is over: somebody may still have to deliver something of them. Where
+    /// something is live, nobody but this ledger knows what must not end.
     pub fn identities(&self) -> Vec<Fingerprint> {
-        self.retired.iter().chain(self.lives.values().map(|life| life.resource().fingerprint())).collect()
+        let (live, over): (Vec<&Life>, Vec<&Life>) = self.lives.values().partition(|life| life.live() > 0);
+        let identity = |life: &Life| life.resource().fingerprint();
+        let live: HashSet<Fingerprint> = live.into_iter().map(identity).collect();
+        self.retired.iter().chain(over.into_iter().map(identity)).filter(|identity| !live.contains(identity)).collect()
     }
 
     /// Owes from now on what another ledger, which is no more, would owe. No point of that has a later time stamp than
