@@ -18,6 +18,8 @@ pub(super) struct Keeper<M> {
     words: Words,
     max_bytes: u64,
     store: Option<Store>,
+    /// The last batch that was there when the store was opened for the first time.
+    inherited: Option<u64>,
     /// A transaction of which nobody knows whether it is durable: its number, and where its batches are.
     doubtful: Option<(u64, u64, u64)>,
     /// Where those of one before it are, unless it has removed them.
@@ -39,6 +41,7 @@ impl<M: Media> Keeper<M> {
             words: Words::default(),
             max_bytes,
             store: None,
+            inherited: None,
             doubtful: None,
             stale: None,
             last: None,
@@ -97,7 +100,9 @@ impl<M: Media> Keeper<M> {
             }
             opened => opened,
         };
-        self.store = Some(opened?);
+        let mut store = opened?;
+        store.inherits(*self.inherited.get_or_insert(store.next().saturating_sub(1)));
+        self.store = Some(store);
         rows.into_iter().for_each(row);
         Ok(())
     }
@@ -176,10 +181,16 @@ impl<M: Media> Keeper<M> {
         is_there.then_some((from, to)).or(self.stale)
     }
 
-    /// The core has given up the job, so that what came of it is in memory still, and will be written again.
-    pub(super) fn given_up(&mut self, outcome: Outcome) -> Outcome {
-        let Outcome::Done(_) = outcome else { return outcome };
-        (self.doubtful, self.is_ahead) = (self.last, true);
+    /// The core has given up the job, so that what came of it is in memory still, and will be written again. What was read
+    /// comes too late.
+    pub(super) fn given_up(&mut self, job: &Job, outcome: Outcome) -> Outcome {
+        if !matches!(outcome, Outcome::Done(_) | Outcome::Read(_)) {
+            return outcome;
+        }
+        if matches!(job, Job::Write(_)) {
+            self.doubtful = self.last;
+        }
+        self.is_ahead = true;
         let trouble = Trouble::new(TroubleKind::Device, "the disk does not answer");
         Outcome::Failed { trouble, readable: None }
     }

@@ -89,6 +89,11 @@ impl Store {
         self.books.state.next
     }
 
+    /// Batches up to this one may have been given out, whatever was acknowledged.
+    pub(super) fn inherits(&mut self, to: u64) {
+        self.books.inherited = to;
+    }
+
     /// What is on disk.
     pub(super) fn shelf(&self) -> Shelf {
         self.books.shelf

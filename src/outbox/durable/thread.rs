@@ -207,7 +207,7 @@ impl<H: Hears> Thread<H> {
         drop(core);
         let outcome = self.keeper.run(&job, &|index| lock(&self.shared.core).held(index));
         let mut core = lock(&self.shared.core);
-        let outcome = if core.gave_up() { self.keeper.given_up(outcome) } else { outcome };
+        let outcome = if core.gave_up() { self.keeper.given_up(&job, outcome) } else { outcome };
         let said = core.done(outcome, self.clock.now().mono);
         drop(core);
         if let Some(damage) = self.keeper.damage() {

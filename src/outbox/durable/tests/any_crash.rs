@@ -470,6 +470,18 @@ fn a_life_that_was_dropped_whole_is_not_retracted_after_a_restart() {
 }
 
 #[test]
+fn what_a_process_with_a_failing_disk_may_have_delivered_is_ended_although_its_values_are_dropped_by_the_next() {
+    let mut model = Model::new(0, true);
+    let push = |series, publish| Step::Push(vec![(series, publish)]);
+    let crash = || Step::Crash(0, 0);
+    let fault = Step::Fault(Fault::Unsure, 4, 1);
+    model.run(&[push(0, true), fault, push(9, true), Step::Drain, crash(), push(0, true), push(9, false)]);
+    model.check().unwrap();
+    let retracted = |(series, _, mark): &Seen| *series == 9 && mark.is_retraction();
+    assert!(model.delivered.iter().flatten().any(retracted), "{:?}", model.delivered);
+}
+
+#[test]
 fn what_was_given_out_from_memory_stays_the_first_when_the_disk_recovers() {
     let mut model = Model::new(u64::MAX, true);
     model.run(&[Step::Fault(Fault::Unsure, 3, 1), Step::Push(vec![(1, true), (1, false)]), Step::Take]);
@@ -491,6 +503,27 @@ fn memory_that_has_overtaken_the_disk_goes_on_when_the_disk_can_be_read_and_not_
     assert!(model.agent.core().is_memory());
     model.drain();
     assert!(model.delivered.iter().flatten().any(|(series, ..)| *series == 4), "{:?}", model.delivered);
+}
+
+#[test]
+fn what_is_read_too_late_is_not_given_out_after_what_is_newer() {
+    let mut model = Model::new(u64::MAX, true);
+    let push = |series| Step::Push(vec![(series, true)]);
+    let steps = [push(0), push(1), push(2), Step::Fault(Fault::FullOnce, 100, 0), push(3), Step::Take];
+    steps.iter().for_each(|step| model.step(step));
+    model.agent.meanwhile(Meanwhile::Overtake);
+    model.step(&Step::Acknowledge);
+    let taken = seen(&model.agent.taken.take().expect("the memory has to do"));
+    assert_eq!(taken[0].0, 3);
+    model.got(taken);
+    model.acknowledge();
+    model.take();
+    assert_eq!(model.given, None, "what was read is old");
+    model.mend();
+    model.drain();
+    let delivered: Vec<Series> = model.delivered.iter().flatten().map(|(series, ..)| *series).collect();
+    assert_eq!(delivered, [0, 3]);
+    assert!(!model.agent.core().is_memory(), "{:?}", model.agent.said);
 }
 
 #[test]
