@@ -134,10 +134,10 @@ impl Way {
         Self { clock, queue, telemetry, live, left_out, names, on_ended, orphans }
     }
 
-    /// A pipeline has ended: what is refused of it from now on is owed all the same. Returns a time below which nothing of
-    /// it will be sent any more.
-    pub(super) fn outlives(&self, finding: &Finding) -> UnixNanos {
-        self.orphans.adopt(finding.identities.clone(), finding.latest)
+    /// A pipeline has ended: what is refused of it from now on is owed all the same.
+    pub(super) fn outlives(&self, finding: Finding) -> Finding {
+        self.orphans.adopt(finding.identities.clone(), finding.latest);
+        finding
     }
 
     /// All pipelines have ended.
@@ -253,7 +253,7 @@ impl Running {
             match self.tasks.join_next_with_id().await {
                 Some(Ok((id, finding))) if ending.contains(&id) => {
                     ending.retain(|e| *e != id);
-                    self.floor = self.floor.max(self.way.outlives(&finding));
+                    self.floor = self.floor.max(self.way.orphans.adopt(finding.identities, finding.latest));
                 }
                 Some(Ok((_, finding))) => self.crash = Some(ended_by_itself(&finding)),
                 Some(Err(error)) => {
@@ -281,7 +281,7 @@ impl Running {
         }
         while let Some(ended) = self.tasks.join_next().await {
             if let Ok(finding) = ended {
-                self.way.outlives(&finding);
+                self.way.outlives(finding);
             }
         }
         self.way.outlives_all();

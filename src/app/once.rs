@@ -68,10 +68,7 @@ pub async fn once(
         loop {
             tokio::select! {
                 ended = running.tasks.join_next() => match ended {
-                    Some(Ok(finding)) => {
-                        way.outlives(&finding);
-                        findings.push(finding);
-                    }
+                    Some(Ok(finding)) => findings.push(way.outlives(finding)),
                     Some(Err(error)) => crash = Some(error.to_string()),
                     None => break,
                 },
