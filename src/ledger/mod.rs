@@ -192,17 +192,18 @@ impl Ledger {
     }
 
     /// Retractions that the collector refused for good are owed again, with the next commit and as new points, unless
-    /// the series lives again or was refused too often. Those of other ledgers are passed over.
-    pub fn owe_again(&mut self, refused: &[(Arc<Resource>, Point)]) {
+    /// the series lives again or was refused too often. Those of other ledgers are passed over. Whether one is owed that
+    /// was not refused before.
+    pub fn owe_again(&mut self, refused: &[(Arc<Resource>, Point)]) -> bool {
+        let mut is_first = false;
         let mut last: Option<(&Arc<Resource>, bool)> = None;
         for (resource, point) in refused.iter().filter(|(_, point)| point.mark.is_retraction()) {
             let known = last.filter(|(of, _)| Arc::ptr_eq(of, resource)).map(|(_, known)| known);
             let known = known.unwrap_or_else(|| self.knows(resource));
             last = Some((resource, known));
-            if known {
-                self.owed.add(resource, point);
-            }
+            is_first |= known && self.owed.add(resource, point) == Some(1);
         }
+        is_first
     }
 
     fn knows(&self, resource: &Arc<Resource>) -> bool {
@@ -220,8 +221,7 @@ impl Ledger {
         let time = now.max(self.latest().after(STEP));
         (self.floor, self.latest) = (time, time);
         self.lives.values_mut().for_each(|life| life.raise(time));
-        let groups = owed.into_iter().map(|(resource, points)| Group { resource, time, points });
-        self.open.batch.groups.extend(groups);
+        self.open.batch.groups.extend(owed::groups(owed, |_| time));
     }
 
     fn write(&mut self, group: Group, ended: u32, reason: Reason) {

@@ -172,7 +172,7 @@ impl Pipeline {
         self.ledger.owe_again(refused);
     }
 
-    /// Under which identities something was published that may not be delivered yet.
+    /// Under which identities something was published that is over and may not be delivered yet.
     pub fn identities(&self) -> Vec<Fingerprint> {
         self.ledger.identities()
     }

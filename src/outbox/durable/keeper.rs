@@ -80,7 +80,8 @@ impl<M: Media> Keeper<M> {
         let shelf = self.store.as_ref().map(Store::shelf).unwrap_or_default();
         let latest = self.store.iter().flat_map(Store::latest);
         let latest = latest.map(|(engine, latest)| (engine.clone(), latest)).collect();
-        Ok(Opened { rows, latest, shelf, front, damage: self.damage.take() })
+        let ended = self.store.as_mut().map_or(Ok(Vec::new()), Store::ended)?;
+        Ok(Opened { rows, ended, latest, shelf, front, damage: self.damage.take() })
     }
 
     /// Opens the store, cut to what is intact if it is damaged.
