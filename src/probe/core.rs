@@ -189,6 +189,11 @@ impl Probe {
         queued || self.list.out.is_some() || !self.calls.only_hung(now)
     }
 
+    /// Whether many answers are missing: more than of the few containers that may hang.
+    pub fn is_busy(&self, now: Monotonic) -> bool {
+        !self.inspect_queue.is_empty() || !self.sample_queue.is_empty() || self.calls.many(now)
+    }
+
     /// The engine, as far as it is known.
     pub fn engine(&self) -> &EngineInfo {
         &self.engine

@@ -36,8 +36,8 @@ use crate::model::observation::Observation;
 use crate::model::sample::{Filesystem, Sample};
 use crate::model::time::Now;
 
-/// A batch is closed this long after its first finding even if answers are missing, so that a hung container delays
-/// the others by no more. Half of the 100 ms that are promised: the rest is for a busy machine.
+/// What was found out waits this long for the next finding, so that a hung container delays the others by no more. Half
+/// of the 100 ms that are promised: the rest is for a busy machine.
 pub const BATCH_WINDOW: Duration = Duration::from_millis(50);
 
 /// Decides whether a container is watched.

@@ -107,9 +107,18 @@ impl Calls {
     /// Whether nothing is out but a few calls for containers that seem to hang: they failed before, or take much longer
     /// than others do.
     pub(super) fn only_hung(&self, now: Monotonic) -> bool {
+        self.out.len() <= FEW && self.awaited(now).next().is_none()
+    }
+
+    /// Whether more are out than those of a few containers that hang.
+    pub(super) fn many(&self, now: Monotonic) -> bool {
+        self.out.len() > FEW && self.awaited(now).nth(FEW).is_some()
+    }
+
+    /// Those that do not seem to hang.
+    fn awaited(&self, now: Monotonic) -> impl Iterator<Item = &Out> {
         let late = LATE + self.latency.unwrap_or_default() * 4;
-        let hangs = |out: &Out| out.suspect || now.since(out.since) >= late;
-        self.out.len() <= FEW && self.out.values().all(hangs)
+        self.out.values().filter(move |out| !out.suspect && now.since(out.since) < late)
     }
 
     /// How many more calls may be made now, of which `waiting` wait. When a late one frees its place by being late is
