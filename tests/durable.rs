@@ -18,6 +18,8 @@ mod collector;
 #[expect(dead_code, reason = "other tests use more of it")]
 #[path = "support/engine.rs"]
 mod engine;
+#[path = "support/memory.rs"]
+mod memory;
 #[path = "support/pace.rs"]
 mod pace;
 #[path = "support/process.rs"]

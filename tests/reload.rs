@@ -14,6 +14,8 @@ mod believed;
 mod collector;
 #[path = "support/engine.rs"]
 mod engine;
+#[path = "support/memory.rs"]
+mod memory;
 #[path = "support/pace.rs"]
 mod pace;
 #[expect(dead_code, reason = "other tests use more of it")]

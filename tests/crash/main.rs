@@ -75,7 +75,7 @@ fn wanted(args: &[String]) -> Result<Wanted, String> {
         gently: false,
         binary: PathBuf::from(env!("CARGO_BIN_EXE_dockpulse")),
         durable_after: Duration::from_secs(1),
-        folder: outside::folder(),
+        folder: outside::memory::place(),
         keep: false,
         tells: false,
     };

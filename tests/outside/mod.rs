@@ -9,6 +9,8 @@ pub(crate) mod engine;
 pub(crate) mod judge;
 #[path = "../support/listening.rs"]
 mod listening;
+#[path = "../support/memory.rs"]
+pub(crate) mod memory;
 pub(crate) mod starved;
 pub(crate) mod words;
 
@@ -49,11 +51,6 @@ pub(crate) fn number<T: FromStr>(text: &str) -> Result<T, String> {
 /// Another program than the one that was built with the test.
 pub(crate) fn binary(path: &str) -> Result<PathBuf, String> {
     PathBuf::from(path).canonicalize().map_err(|error| format!("--binary: {error}"))
-}
-
-/// Where files are put unless it is said: in memory, where no slow disk is in the way, if there is such a place.
-pub(crate) fn folder() -> PathBuf {
-    Some(PathBuf::from("/dev/shm")).filter(|p| p.is_dir()).unwrap_or_else(std::env::temp_dir)
 }
 
 /// Words that the usual test harness knows: whoever passes them asks for other tests.

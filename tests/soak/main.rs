@@ -85,7 +85,7 @@ fn wanted(args: &[String]) -> Result<Wanted, String> {
         collector_down: None,
         seed: 1,
         binary: PathBuf::from(env!("CARGO_BIN_EXE_dockpulse")),
-        folder: outside::folder(),
+        folder: outside::memory::place(),
     };
     let mut args = args.iter();
     while let Some(arg) = args.next() {

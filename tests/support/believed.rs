@@ -11,6 +11,7 @@ use rustix::process::Signal;
 use tempfile::TempDir;
 
 use super::collector::Collector;
+use super::memory;
 use super::process::{Log, Process};
 
 /// So many requests, one each interval, until something must have happened.
@@ -31,7 +32,7 @@ pub(crate) struct Rig {
 impl Rig {
     /// One that does not run yet and has no settings.
     pub(crate) async fn new() -> Self {
-        let (folder, collector) = (tempfile::tempdir().unwrap(), Collector::start().await);
+        let (folder, collector) = (memory::folder("agent-"), Collector::start().await);
         let (log, clock) = (Log::default(), Clock::start());
         Self { folder, collector, belief: Belief::default(), read: 0, agent: None, log, clock }
     }
