@@ -23,8 +23,12 @@ const STARTS_WITHIN: Duration = Duration::from_secs(3);
 /// From recovery until what is believed is so, beside the interval, and the time for each request that waited.
 const SETTLES_WITHIN: Duration = Duration::from_secs(3);
 const FOR_EACH_REQUEST: Duration = Duration::from_millis(100);
+/// More than these never wait; requests go on after them.
+const MOST_WAIT: u32 = 100;
 /// A machine that has no time for us has none for the agent: what is missed is allowed so many times over.
 const FOR_STARVED: u32 = 5;
+/// No more than this: nothing here takes longer on any machine.
+const MOST_EXCUSED: Duration = Duration::from_secs(120);
 /// Between two looks.
 const PAUSE: Duration = Duration::from_millis(20);
 /// How long it is waited for that, to tell slow from never.
@@ -217,7 +221,7 @@ impl World {
     /// What the present agent may take longer, because there was no time for it or for us.
     fn excused(&self) -> Duration {
         let starved = self.ears.judge().starved_in_all().saturating_sub(self.starved);
-        (starved + self.agent.waited()).saturating_mul(FOR_STARVED)
+        (starved + self.agent.waited()).saturating_mul(FOR_STARVED).min(MOST_EXCUSED)
     }
 
     /// Lets the agent live until the end that was thrown, doing things meanwhile.
@@ -376,8 +380,9 @@ impl World {
         let excused = self.excused();
         loop {
             let requests = u32::try_from(self.ears.marks()[2] - begun).unwrap_or(u32::MAX);
+            let waited = requests.min(MOST_WAIT);
             let excused = self.excused().saturating_sub(excused);
-            let allowed = self.interval + SETTLES_WITHIN + FOR_EACH_REQUEST.saturating_mul(requests) + excused;
+            let allowed = self.interval + SETTLES_WITHIN + FOR_EACH_REQUEST * waited + excused;
             let watched = &self.engines[..self.watched];
             let truth: Vec<_> = watched.iter().flat_map(truth).collect();
             let differs = self.ears.judge().differs(&truth, watched.len(), since);
