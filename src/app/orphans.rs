@@ -20,8 +20,8 @@ struct Debts {
 }
 
 impl Orphans {
-    /// An engine is no longer watched, or an agent before this one has ended these. Returns a time below which nothing of it will be sent any more: the points of
-    /// whoever publishes under the same identities lie above it.
+    /// An engine is no longer watched, or an agent before this one has ended these. Returns a time below which nothing of
+    /// it will be sent any more: the points of whoever publishes under the same identities lie above it.
     pub(super) fn adopt(&self, identities: Vec<Fingerprint>, latest: UnixNanos) -> UnixNanos {
         let mut debts = self.debts();
         debts.ledger.inherit(identities, latest);

@@ -21,6 +21,7 @@ mod source;
 #[cfg(test)]
 mod tests;
 mod tracker;
+mod waiting;
 
 use std::fmt;
 use std::sync::Arc;
