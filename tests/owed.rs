@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use dockpulse::model::time::Clock;
-use dockpulse::sink::belief::Belief;
+use dockpulse::sink::belief::{Belief, Entry};
 use opentelemetry_proto::tonic::collector::metrics::v1::ExportMetricsServiceRequest;
 use opentelemetry_proto::tonic::common::v1::any_value::Value;
 use opentelemetry_proto::tonic::metrics::v1::ResourceMetrics;
@@ -36,6 +36,8 @@ mod scripted;
 use faulty::{Answer, Fate, Faulty, Received, points, retracts};
 use scripted::{Call, Engine, Fault};
 
+/// What is known of a container last: by its second sample, and by what is inspected.
+const LAST: [&str; 2] = ["container.cpu.usage", "container.restarts"];
 const AWAY: Answer = Answer::Http(503, None);
 
 /// An engine with the containers `db` and `web`, of which nothing is heard but by its list, the agent and the collector.
@@ -61,7 +63,8 @@ impl Rig {
         fs::write(folder.path().join("dockpulse.yaml"), settings).unwrap();
         let mut rig = Self { engine, collector, folder, agent: None };
         rig.begin();
-        rig.until("both are known", |belief, _| live(belief) == ["db", "web"]).await;
+        let known = |belief: &Belief, name| LAST.iter().all(|metric| has(belief, name, metric));
+        rig.until("all of both is known", |belief, _| known(belief, "db") && known(belief, "web")).await;
         rig
     }
 
@@ -186,6 +189,12 @@ fn ends(received: &[Received], container: &str) -> Vec<u64> {
         points(r).filter(|p| p.flags != 0).map(|p| p.time_unix_nano).collect::<Vec<_>>()
     };
     alone.flat_map(|r| ends(&r)).collect()
+}
+
+/// Whether the container has a live series of this metric.
+fn has(belief: &Belief, container: &str, metric: &str) -> bool {
+    let of = |e: &Entry<'_>| e.resource.text("container.name").is_some_and(|name| **name == *container);
+    belief.live().any(|e| *e.id.metric.name == *metric && of(&e))
 }
 
 /// How many series of the container are live.
