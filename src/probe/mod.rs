@@ -51,7 +51,7 @@ pub struct Settings {
     pub interval: Duration,
     /// For how long a failing list retracts nothing.
     pub list_failure_grace: Duration,
-    /// Calls at once; `None`: 8 to 512, so that a probe takes at most half the interval.
+    /// Calls at once; `None`: 8 to 256, so that a probe takes at most half the interval.
     pub concurrency: Option<usize>,
     /// Whether stopped containers keep their state series.
     pub stopped: bool,
