@@ -166,10 +166,10 @@ async fn ended_alone(world: &World, timeout: &str) -> (Rig, Vec<(String, String)
 async fn what_could_not_be_delivered_at_the_end_waits_for_the_next_start() {
     let world = World::of(&["db", "web"]);
     let (mut rig, mut engines, mut status) = ended_alone(&world, "2s").await;
-    for longer in ["10s", "30s"] {
-        // Who gets no time before the deadline can keep nothing, and says so.
+    for _ in 0..9 {
+        // Who gets no time just before the deadline cannot tell what it keeps, and says so.
         if status == Some(1) {
-            (rig, engines, status) = ended_alone(&world, longer).await;
+            (rig, engines, status) = ended_alone(&world, "5s").await;
         }
     }
     assert_eq!(status, Some(0), "{}", rig.log());
