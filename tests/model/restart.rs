@@ -129,7 +129,8 @@ impl World {
             let series = self.collector.series.iter().enumerate();
             let live = series.filter(|(_, s)| s.live && s.container.as_deref() == Some(c.id.as_str()));
             let is_vague = |name| SIZE_METRICS.contains(&name) || name == "container.memory.oom_kill.count";
-            let live = live.filter(|(_, s)| !is_vague(s.metric.name)).map(|(at, s)| (at, s.ends));
+            let goes_on = |name| !is_vague(name) && !untold(c, name);
+            let live = live.filter(|(_, s)| goes_on(s.metric.name)).map(|(at, s)| (at, s.ends));
             self.duties.push((self.now + SETTLED, killed, Duty::GoesOn(c.id.clone(), live.collect())));
         }
     }
@@ -150,6 +151,17 @@ impl World {
             self.wrong(format!("{name} of {id} ended over a restart of the agent, and nothing had happened to it"));
         }
     }
+}
+
+/// Whether this is a limit that was taken away while nobody told: only inspect does, and it is not asked again for as long
+/// as no event speaks of the container. The next agent asks, and ends what the one before had to take for true.
+fn untold(c: &Container, metric: &str) -> bool {
+    let is_gone = match metric {
+        "container.cpu.limit" => c.cpu_limit.is_none(),
+        "container.memory.limit" | "container.memory.available" => c.memory_limit.is_none(),
+        _ => false,
+    };
+    is_gone && c.unseen.is_some()
 }
 
 mod cases {
