@@ -4,13 +4,13 @@ use std::collections::BTreeMap;
 
 use dockpulse::ledger::Commit;
 use dockpulse::model::Text;
-use dockpulse::model::container::ContainerId;
+use dockpulse::model::container::{ContainerId, State};
 use dockpulse::model::published::{Change, Owner, Standing};
 use dockpulse::model::time::UnixNanos;
 use dockpulse::pipeline::{Pipeline, Published};
 use dockpulse::probe::Input;
 
-use crate::collector::SIZE_METRICS;
+use crate::collector::{SIZE_METRICS, Series};
 use crate::engine::Container;
 use crate::script::{Call, Choice};
 use crate::world::{Duty, MEMORY, TIMEOUT, World, settings};
@@ -27,6 +27,8 @@ pub(crate) struct Store {
     latest: UnixNanos,
     /// Since when the agent is dead.
     dead: Option<u64>,
+    /// When the last agent before this one was killed.
+    killed: u64,
     pub(crate) kills: u32,
     /// Whether the agent that was killed had listed: what happened before it began is not known otherwise.
     had_listed: bool,
@@ -83,7 +85,8 @@ impl World {
         for c in &mut self.engine.containers {
             (c.described, c.samples) = (None, 0);
         }
-        self.forget_what_nobody_can_know(killed);
+        self.store.killed = killed;
+        self.collector.resume();
         self.expect_to_go_on(killed);
         let owners = self.store.owners.values().cloned().collect();
         let published = Published { owners, latest: self.store.latest, samples_go_on: true };
@@ -91,24 +94,26 @@ impl World {
         self.apply(Input::Wake);
     }
 
-    /// The next agent knows what is live and since when it counts. It does not know how high counters were, and nothing of
-    /// what has ended.
-    fn forget_what_nobody_can_know(&mut self, killed: u64) {
-        let lately = |at: u64| at + UNSEEN > killed;
-        let (clocks_run_true, containers) = (self.clocks_run_true, &self.engine.containers);
-        let forbidden = self.engine.inspect_forbidden;
-        self.collector.forget(|s| {
-            let c = s.container.as_ref().and_then(|id| containers.iter().find(|c| c.id.as_str() == &**id));
-            let Some(c) = c else { return !s.live };
-            let renewed = s.metric.name.starts_with("container.network") && lately(c.renewed);
-            // Only the count itself tells whether it was set back.
-            let counts = s.metric.name == "container.restarts" && lately(c.run_since);
-            let kills = s.metric.name == "container.memory.oom_kill.count";
-            // A run that followed another at once, or whose start nobody tells, may be taken for that.
-            let untold = c.inspect != Call::Works || c.inspect_failed || forbidden;
-            let run = lately(c.run_since) && (!clocks_run_true || c.follows_at_once() || untold);
-            !s.live || renewed || counts || kills || run
-        });
+    /// Counters that fell where the agent was started again, under the start that they had: only where nobody could know.
+    pub(crate) fn judge_falls(&mut self) {
+        for fall in std::mem::take(&mut self.collector.falls) {
+            let s = &self.collector.series[fall.at];
+            let c = self.engine.containers.iter().find(|c| Some(c.id.as_str()) == s.container.as_deref());
+            if !c.is_some_and(|c| self.may_fall(c, s)) {
+                self.collector.is_wrong(&fall);
+            }
+        }
+    }
+
+    fn may_fall(&self, c: &Container, s: &Series) -> bool {
+        let lately = |at: u64| at + UNSEEN > self.store.killed;
+        let renewed = s.metric.name.starts_with("container.network") && lately(c.renewed);
+        // Only the count itself tells whether it was set back.
+        let counts = s.metric.name == "container.restarts" && lately(c.run_since);
+        // A run that followed another at once, or whose start nobody tells, may be taken for that.
+        let untold = c.inspect != Call::Works || c.inspect_failed || self.engine.inspect_forbidden;
+        let run = lately(c.run_since) && (!self.clocks_run_true || c.follows_at_once() || untold);
+        renewed || counts || run
     }
 
     /// What nothing happened to goes on.
@@ -129,8 +134,7 @@ impl World {
             let series = self.collector.series.iter().enumerate();
             let live = series.filter(|(_, s)| s.live && s.container.as_deref() == Some(c.id.as_str()));
             let is_vague = |name| SIZE_METRICS.contains(&name) || name == "container.memory.oom_kill.count";
-            let goes_on = |name| !is_vague(name) && !untold(c, name);
-            let live = live.filter(|(_, s)| goes_on(s.metric.name)).map(|(at, s)| (at, s.ends));
+            let live = live.filter(|(_, s)| !is_vague(s.metric.name) && !untold(c, s)).map(|(at, s)| (at, s.ends));
             self.duties.push((self.now + SETTLED, killed, Duty::GoesOn(c.id.clone(), live.collect())));
         }
     }
@@ -155,10 +159,15 @@ impl World {
 
 /// Whether this is a limit that was taken away while nobody told: only inspect does, and it is not asked again for as long
 /// as no event speaks of the container. The next agent asks, and ends what the one before had to take for true.
-fn untold(c: &Container, metric: &str) -> bool {
-    let is_gone = match metric {
+fn untold(c: &Container, s: &Series) -> bool {
+    let is_gone = match s.metric.name {
         "container.cpu.limit" => c.cpu_limit.is_none(),
         "container.memory.limit" | "container.memory.available" => c.memory_limit.is_none(),
+        // The list's words do not tell it of a paused one.
+        "container.status.health" => {
+            c.state == State::Paused
+                && s.attributes.pairs().iter().all(|(_, is)| c.health.is_none_or(|h| h.as_str() != &**is))
+        }
         _ => false,
     };
     is_gone && c.unseen.is_some()
