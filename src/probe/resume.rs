@@ -88,7 +88,7 @@ impl Probe {
 impl Tracker {
     fn take_up(&mut self, resumed: &Resumed, latest: UnixNanos) {
         self.latest_start = resumed.latest_start;
-        self.resumed_at = Some(latest);
+        self.resumed = Some(PublishedRun { start: resumed.run.unwrap_or_default(), latest });
         self.facts_mut().restarts_start = resumed.restarts;
         // Nobody remembers how many there were: those from now on are counted.
         self.facts_mut().kills_since = resumed.kills.then(|| later(latest, resumed.latest_start));
@@ -137,6 +137,11 @@ impl Tracker {
 }
 
 impl PublishedRun {
+    /// Whether it was published with the start that inspect tells, so that it is this one.
+    pub(super) fn began(self, told: UnixNanos) -> bool {
+        self.start.is_known() && self.start == told
+    }
+
     /// Whether the run that began at `told`, by the engine's clock, is this one. The engine has taken the first numbers at
     /// `read`, by its clock, no longer than `took` before `now`, by ours.
     ///

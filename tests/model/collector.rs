@@ -320,7 +320,7 @@ impl Collector {
     /// nothing of what has ended.
     pub(crate) fn resume(&mut self) {
         for s in &mut self.series {
-            s.resumed = s.live;
+            (s.resumed, s.owed) = (s.live, 0);
             if !s.live {
                 s.start = UnixNanos::UNKNOWN;
                 s.value = zero(s.value);

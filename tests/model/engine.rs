@@ -62,8 +62,8 @@ pub(crate) struct Container {
     /// All starts, and when it was created.
     pub(crate) starts: Vec<u64>,
     pub(crate) run_since: u64,
-    /// When an interface was last made anew.
-    pub(crate) renewed: u64,
+    /// When its count of restarts last began at zero.
+    pub(crate) counted_since: u64,
     pub(crate) restarts: i64,
     pub(crate) exit_code: i64,
     pub(crate) kills: i64,
@@ -91,6 +91,10 @@ pub(crate) struct Container {
     pub(crate) samples: u32,
     /// When anything happened to it, or news of it arrived.
     pub(crate) touched: u64,
+    /// Since when kills were counted, as published, whenever an agent was killed.
+    pub(crate) kills_since: Vec<u64>,
+    /// Whether inspect has told the agent that watches now.
+    pub(crate) told_of: bool,
     /// When inspect last answered, unless it failed or something happened since.
     pub(crate) described: Option<u64>,
     pub(crate) ever_stopped: bool,
@@ -172,7 +176,7 @@ impl Engine {
             started_at: None,
             starts: vec![self.wall(now)],
             run_since: now,
-            renewed: 0,
+            counted_since: now,
             restarts: 0,
             exit_code: 0,
             kills: 0,
@@ -194,6 +198,8 @@ impl Engine {
             told: None,
             samples: 0,
             touched: now,
+            kills_since: Vec::new(),
+            told_of: false,
             described: None,
             ever_stopped: false,
             ever_failed: false,
@@ -278,6 +284,11 @@ impl Container {
         self.device.0 = now;
     }
 
+    /// Since when the interface counts.
+    pub(crate) fn link_since(&self, name: &str) -> Option<u64> {
+        self.links.iter().map(|(link, _)| link).find(|link| link.name == name).map(|link| link.since)
+    }
+
     fn stop(&mut self, state: State, code: i64) -> Action {
         self.state = state;
         self.exit_code = code;
@@ -295,7 +306,7 @@ impl Container {
         let done = match change {
             Change::Start if !running => {
                 if self.state != State::Restarting {
-                    self.restarts = 0;
+                    (self.restarts, self.counted_since) = (0, now);
                 }
                 self.start(now, wall);
                 vec![Action::Start]
@@ -367,7 +378,6 @@ impl Container {
             Change::LinkBack(which) => self.links[link(which)].1 = true,
             Change::LinkRenewed(which) => {
                 self.links[link(which)].0.since = now;
-                self.renewed = now;
                 self.links[link(which)].1 = true;
             }
             Change::DeviceGone => {
@@ -465,7 +475,7 @@ impl Container {
 }
 
 /// The words of the engine round down to seconds, then minutes; hours are vague.
-fn up_for(seconds: u64) -> UpFor {
+pub(crate) fn up_for(seconds: u64) -> UpFor {
     let (at_least, below) = match seconds {
         0..60 => (seconds, seconds + 1),
         60..2760 => (seconds / 60 * 60, (seconds / 60 + 1) * 60),

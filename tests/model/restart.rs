@@ -6,17 +6,19 @@ use dockpulse::ledger::Commit;
 use dockpulse::model::Text;
 use dockpulse::model::container::{ContainerId, State};
 use dockpulse::model::published::{Change, Owner, Standing};
+use dockpulse::model::series::Kind;
 use dockpulse::model::time::UnixNanos;
 use dockpulse::pipeline::{Pipeline, Published};
 use dockpulse::probe::Input;
 
-use crate::collector::{SIZE_METRICS, Series};
-use crate::engine::Container;
+use crate::collector::{SIZE_METRICS, Series, is_state};
+use crate::engine::{Container, SECOND, up_for};
 use crate::script::{Call, Choice};
 use crate::world::{Duty, MEMORY, TIMEOUT, World, settings};
 
-/// What was started so shortly before a kill may not have been seen by the agent that was killed.
-const UNSEEN: u64 = 2 * MEMORY;
+const KILLS: &str = "container.memory.oom_kill.count";
+/// So old may numbers be when they come, and with them what is known of the engine's clock.
+const VAGUE: u64 = TIMEOUT + 1_500_000_000;
 /// Within so long after its begin an agent has found out what goes on.
 const SETTLED: u64 = 3 * TIMEOUT;
 
@@ -29,9 +31,9 @@ pub(crate) struct Store {
     dead: Option<u64>,
     /// When the last agent before this one was killed.
     killed: u64,
+    /// When the last one that had listed was killed.
+    listed_until: u64,
     pub(crate) kills: u32,
-    /// Whether the agent that was killed had listed: what happened before it began is not known otherwise.
-    had_listed: bool,
     /// What the engine was called when the agent was killed.
     pub(crate) called: Option<Text>,
 }
@@ -54,14 +56,17 @@ impl Store {
 }
 
 impl World {
-    /// Nothing is on its way any more. Ends that were refused and not yet sent again would be lost.
+    /// Nothing is on its way any more. Ends that were refused and not yet sent again would be lost, so it is not killed then.
     pub(crate) fn kill(&mut self) {
-        if self.store.is_dead() || self.ever_refused || self.refuse {
+        let is_owed = !self.refused.is_empty() || self.collector.series.iter().any(|s| s.refused);
+        if self.store.is_dead() || is_owed {
             return;
         }
         self.store.dead = Some(self.now);
         self.store.kills += 1;
-        self.store.had_listed = self.last_list.is_some();
+        if self.last_list.is_some() {
+            self.store.listed_until = self.now;
+        }
         self.calls.clear();
         self.duties.clear();
         self.streams.close_all();
@@ -83,7 +88,9 @@ impl World {
         // Not all of them may be measured within a round.
         self.size_trouble |= self.choice.sizes > 0;
         for c in &mut self.engine.containers {
-            (c.described, c.samples) = (None, 0);
+            (c.described, c.samples, c.told_of) = (None, 0, false);
+            let kills = |s: &&Series| s.metric.name == KILLS && s.container.as_deref() == Some(c.id.as_str());
+            c.kills_since.extend(self.collector.live().find(kills).map(|s| s.start.0));
         }
         self.store.killed = killed;
         self.collector.resume();
@@ -106,14 +113,52 @@ impl World {
     }
 
     fn may_fall(&self, c: &Container, s: &Series) -> bool {
-        let lately = |at: u64| at + UNSEEN > self.store.killed;
-        let renewed = s.metric.name.starts_with("container.network") && lately(c.renewed);
-        // Only the count itself tells whether it was set back.
-        let counts = s.metric.name == "container.restarts" && lately(c.run_since);
-        // A run that followed another at once, or whose start nobody tells, may be taken for that.
-        let untold = c.inspect != Call::Works || c.inspect_failed || self.engine.inspect_forbidden;
-        let run = lately(c.run_since) && (!self.clocks_run_true || c.follows_at_once() || untold);
-        renewed || counts || run
+        match s.metric.name {
+            "container.restarts" => self.is_set_back(c),
+            _ => self.is_like_the_former_run(c) || self.is_renewed(c, s),
+        }
+    }
+
+    /// `docker start` has set the count back. With a restart since, only the count itself would tell.
+    fn is_set_back(&self, c: &Container) -> bool {
+        c.restarts > 0 && c.counted_since + MEMORY > self.store.killed
+    }
+
+    /// An interface that is made anew counts from zero, and nothing else tells of it.
+    fn is_renewed(&self, c: &Container, s: &Series) -> bool {
+        let names = |key: &str| s.attributes.pairs().iter().find(|(k, _)| *k == key).map(|(_, v)| v.to_string());
+        let name = names("network.interface.name");
+        let since = name.and_then(|name| c.link_since(&name));
+        since.is_some_and(|since| since > c.run_since && self.may_be_unseen(c, since))
+    }
+
+    /// Whether the numbers that were last published may be from before.
+    fn may_be_unseen(&self, c: &Container, at: u64) -> bool {
+        at + MEMORY > self.known_until(c)
+    }
+
+    /// When its numbers were last published.
+    fn known_until(&self, c: &Container) -> u64 {
+        self.sampled_at.iter().find(|(id, _)| **id == *c.id.as_str()).map_or(0, |(_, at)| *at)
+    }
+
+    /// All that is known of the run that was published is its start, by our clock; of this one, how old it is by the clocks
+    /// as they are now, and no closer than it takes to ask.
+    fn is_like_the_former_run(&self, c: &Container) -> bool {
+        if !self.may_be_unseen(c, c.run_since) {
+            return false;
+        }
+        let starts = self.collector.live().filter(|s| s.container.as_deref() == Some(c.id.as_str()));
+        let starts = starts.filter(|s| s.metric.kind == Kind::Counter && !is_state(s.metric.name)).map(|s| s.start.0);
+        let Some((published, told)) = starts.min().zip(c.started_at) else { return false };
+        if !c.told_of {
+            // The list's words round, and are compared with the time of death.
+            let up = up_for((self.now - c.run_since) / SECOND);
+            let unclear = (up.below - up.at_least + 3) * SECOND;
+            return !self.clocks_run_true || c.run_since < self.store.killed + unclear;
+        }
+        let began = told.saturating_add_signed(self.clock - self.engine.clock);
+        began <= published + VAGUE
     }
 
     /// What nothing happened to goes on.
@@ -121,31 +166,26 @@ impl World {
         let calm = !self.ever_failed && !self.blind && !self.ever_anonymous && !self.engine.inspect_forbidden;
         let healthy = self.engine.list == Call::Works && self.engine.connect == Call::Works;
         let as_before = self.choices.last().is_none_or(|(at, _)| at + MEMORY < killed);
-        if !calm
-            || !healthy
-            || !as_before
-            || !self.store.had_listed
-            || self.choice.max > 0
-            || self.choice.concurrency > 0
-        {
+        if !calm || !healthy || !as_before || self.choice.max > 0 || self.choice.concurrency > 0 {
             return;
         }
         for c in &self.engine.containers {
             let series = self.collector.series.iter().enumerate();
             let live = series.filter(|(_, s)| s.live && s.container.as_deref() == Some(c.id.as_str()));
-            let is_vague = |name| SIZE_METRICS.contains(&name) || name == "container.memory.oom_kill.count";
-            let live = live.filter(|(_, s)| !is_vague(s.metric.name) && !untold(c, s)).map(|(at, s)| (at, s.ends));
-            self.duties.push((self.now + SETTLED, killed, Duty::GoesOn(c.id.clone(), live.collect())));
+            let live = live.filter(|(_, s)| !SIZE_METRICS.contains(&s.metric.name) && !untold(c, s));
+            let live = live.map(|(at, s)| (at, s.ends));
+            let known_until = if c.is_running() { self.known_until(c) } else { self.store.listed_until };
+            self.duties.push((self.now + SETTLED, known_until, Duty::GoesOn(c.id.clone(), live.collect())));
         }
     }
 
-    pub(crate) fn check_goes_on(&mut self, id: &ContainerId, killed: u64, series: &[(usize, u32)]) {
+    pub(crate) fn check_goes_on(&mut self, id: &ContainerId, known_until: u64, series: &[(usize, u32)]) {
         let undisturbed = |c: &Container| {
             let works = [c.stats, c.inspect].iter().all(|call| *call == Call::Works);
-            works && !c.ever_failed && !c.inspect_failed && c.touched + MEMORY < killed
+            works && !c.ever_failed && !c.inspect_failed && c.touched + MEMORY < known_until
         };
         let goes_on = self.engine.containers.iter().any(|c| c.id == *id && undisturbed(c));
-        let as_before = self.choices.last().is_none_or(|(at, _)| at + MEMORY < killed);
+        let as_before = self.choices.last().is_none_or(|(at, _)| at + MEMORY < known_until);
         if !goes_on || !as_before || self.ever_failed || self.blind || self.ever_anonymous {
             return;
         }
