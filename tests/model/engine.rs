@@ -47,6 +47,8 @@ pub(crate) struct Engine {
 pub(crate) struct Link {
     pub(crate) name: &'static str,
     since: u64,
+    /// When it was last made anew within a run.
+    renewed: Option<u64>,
 }
 
 #[derive(Debug, Clone)]
@@ -93,8 +95,8 @@ pub(crate) struct Container {
     pub(crate) touched: u64,
     /// Since when kills were counted, as published, whenever an agent was killed.
     pub(crate) kills_since: Vec<u64>,
-    /// Whether inspect has told the agent that watches now.
-    pub(crate) told_of: bool,
+    /// The start that inspect last told the agent that watches now.
+    pub(crate) told_start: Option<u64>,
     /// When inspect last answered, unless it failed or something happened since.
     pub(crate) described: Option<u64>,
     pub(crate) ever_stopped: bool,
@@ -164,7 +166,7 @@ impl Engine {
         self.made += 1;
         let scattered = self.made.wrapping_mul(0x9e37_79b9_7f4a_7c15);
         let id = format!("{scattered:016x}{:048x}", self.made);
-        let link = |name| (Link { name, since: now }, true);
+        let link = |name| (Link { name, since: now, renewed: None }, true);
         self.containers.push(Container {
             id: ContainerId::try_new(&id).unwrap(),
             name: NAMES[usize::from(name) % NAMES.len()].map(Text::from),
@@ -199,7 +201,7 @@ impl Engine {
             samples: 0,
             touched: now,
             kills_since: Vec::new(),
-            told_of: false,
+            told_start: None,
             described: None,
             ever_stopped: false,
             ever_failed: false,
@@ -284,9 +286,9 @@ impl Container {
         self.device.0 = now;
     }
 
-    /// Since when the interface counts.
-    pub(crate) fn link_since(&self, name: &str) -> Option<u64> {
-        self.links.iter().map(|(link, _)| link).find(|link| link.name == name).map(|link| link.since)
+    /// When the interface was last made anew.
+    pub(crate) fn renewed(&self, name: &str) -> Option<u64> {
+        self.links.iter().find(|(link, _)| link.name == name)?.0.renewed
     }
 
     fn stop(&mut self, state: State, code: i64) -> Action {
@@ -377,7 +379,7 @@ impl Container {
             Change::LinkGone(which) => self.links[link(which)].1 = false,
             Change::LinkBack(which) => self.links[link(which)].1 = true,
             Change::LinkRenewed(which) => {
-                self.links[link(which)].0.since = now;
+                (self.links[link(which)].0.since, self.links[link(which)].0.renewed) = (now, Some(now));
                 self.links[link(which)].1 = true;
             }
             Change::DeviceGone => {

@@ -88,7 +88,7 @@ impl World {
         // Not all of them may be measured within a round.
         self.size_trouble |= self.choice.sizes > 0;
         for c in &mut self.engine.containers {
-            (c.described, c.samples, c.told_of) = (None, 0, false);
+            (c.described, c.samples, c.told_start) = (None, 0, None);
             let kills = |s: &&Series| s.metric.name == KILLS && s.container.as_deref() == Some(c.id.as_str());
             c.kills_since.extend(self.collector.live().find(kills).map(|s| s.start.0));
         }
@@ -128,8 +128,7 @@ impl World {
     fn is_renewed(&self, c: &Container, s: &Series) -> bool {
         let names = |key: &str| s.attributes.pairs().iter().find(|(k, _)| *k == key).map(|(_, v)| v.to_string());
         let name = names("network.interface.name");
-        let since = name.and_then(|name| c.link_since(&name));
-        since.is_some_and(|since| since > c.run_since && self.may_be_unseen(c, since))
+        name.and_then(|name| c.renewed(&name)).is_some_and(|at| self.may_be_unseen(c, at))
     }
 
     /// Whether the numbers that were last published may be from before.
@@ -150,15 +149,20 @@ impl World {
         }
         let starts = self.collector.live().filter(|s| s.container.as_deref() == Some(c.id.as_str()));
         let starts = starts.filter(|s| s.metric.kind == Kind::Counter && !is_state(s.metric.name)).map(|s| s.start.0);
-        let Some((published, told)) = starts.min().zip(c.started_at) else { return false };
-        if !c.told_of {
+        let Some((published, began)) = starts.min().zip(c.started_at) else { return false };
+        match c.told_start {
             // The list's words round, and are compared with the time of death.
-            let up = up_for((self.now - c.run_since) / SECOND);
-            let unclear = (up.below - up.at_least + 3) * SECOND;
-            return !self.clocks_run_true || c.run_since < self.store.killed + unclear;
+            None => {
+                let up = up_for((self.now - c.run_since) / SECOND);
+                let unclear = (up.below - up.at_least + 3) * SECOND;
+                !self.clocks_run_true || c.run_since < self.store.killed + unclear
+            }
+            Some(told) if told == began => {
+                began.saturating_add_signed(self.clock - self.engine.clock) <= published + VAGUE
+            }
+            // It began after inspect told of the one before, and no event spoke of it.
+            Some(_) => c.unseen.is_some(),
         }
-        let began = told.saturating_add_signed(self.clock - self.engine.clock);
-        began <= published + VAGUE
     }
 
     /// What nothing happened to goes on.

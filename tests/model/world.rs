@@ -718,7 +718,8 @@ impl World {
                 // An answer of a moment before something happened describes what was.
                 c.described = answer.as_ref().ok().filter(|_| computed > c.touched || computed == now).map(|_| now);
                 c.samples = 0;
-                c.told_of |= answer.is_ok();
+                let told = answer.as_ref().ok().and_then(|details| details.started_at);
+                c.told_start = told.map(|at| at.0).or(c.told_start);
                 // An answer without what the settings ask for now does not count.
                 if answer.is_ok()
                     && c.unseen.is_some_and(|at| at < computed || at == computed && call.moment == Moment::Late)
