@@ -95,6 +95,10 @@ pub(crate) struct Container {
     pub(crate) touched: u64,
     /// Since when kills were counted, as published, whenever an agent was killed.
     pub(crate) kills_since: Vec<u64>,
+    /// When its numbers were last published before the agent that watches now began.
+    pub(crate) known_until: u64,
+    /// Whether that agent could take the run for the one before, with the first numbers that it published.
+    pub(crate) mistaken: Option<bool>,
     /// The start that inspect last told the agent that watches now.
     pub(crate) told_start: Option<u64>,
     /// When inspect last answered, unless it failed or something happened since.
@@ -201,6 +205,8 @@ impl Engine {
             samples: 0,
             touched: now,
             kills_since: Vec::new(),
+            known_until: 0,
+            mistaken: None,
             told_start: None,
             described: None,
             ever_stopped: false,

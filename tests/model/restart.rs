@@ -88,7 +88,9 @@ impl World {
         // Not all of them may be measured within a round.
         self.size_trouble |= self.choice.sizes > 0;
         for c in &mut self.engine.containers {
-            (c.described, c.samples, c.told_start) = (None, 0, None);
+            (c.described, c.samples, c.told_start, c.mistaken) = (None, 0, None, None);
+            let sampled = self.sampled_at.iter().find(|(id, _)| **id == *c.id.as_str());
+            c.known_until = sampled.map_or(0, |(_, at)| *at);
             let kills = |s: &&Series| s.metric.name == KILLS && s.container.as_deref() == Some(c.id.as_str());
             c.kills_since.extend(self.collector.live().find(kills).map(|s| s.start.0));
         }
@@ -115,7 +117,7 @@ impl World {
     fn may_fall(&self, c: &Container, s: &Series) -> bool {
         match s.metric.name {
             "container.restarts" => self.is_set_back(c),
-            _ => self.is_like_the_former_run(c) || self.is_renewed(c, s),
+            _ => c.mistaken == Some(true) || is_renewed(c, s),
         }
     }
 
@@ -124,27 +126,21 @@ impl World {
         c.restarts > 0 && c.counted_since + MEMORY > self.store.killed
     }
 
-    /// An interface that is made anew counts from zero, and nothing else tells of it.
-    fn is_renewed(&self, c: &Container, s: &Series) -> bool {
-        let names = |key: &str| s.attributes.pairs().iter().find(|(k, _)| *k == key).map(|(_, v)| v.to_string());
-        let name = names("network.interface.name");
-        name.and_then(|name| c.renewed(&name)).is_some_and(|at| self.may_be_unseen(c, at))
-    }
-
-    /// Whether the numbers that were last published may be from before.
-    fn may_be_unseen(&self, c: &Container, at: u64) -> bool {
-        at + MEMORY > self.known_until(c)
-    }
-
-    /// When its numbers were last published.
-    fn known_until(&self, c: &Container) -> u64 {
-        self.sampled_at.iter().find(|(id, _)| **id == *c.id.as_str()).map_or(0, |(_, at)| *at)
+    /// These containers' numbers are published. With the first ones the agent has judged whether the run goes on.
+    pub(crate) fn judge_runs(&mut self, sampled: &[Text]) {
+        for id in sampled {
+            let place = self.engine.containers.iter().position(|c| *c.id.as_str() == **id && c.mistaken.is_none());
+            if let Some(place) = place {
+                let mistaken = self.is_like_the_former_run(&self.engine.containers[place]);
+                self.engine.containers[place].mistaken = Some(mistaken);
+            }
+        }
     }
 
     /// All that is known of the run that was published is its start, by our clock; of this one, how old it is by the clocks
     /// as they are now, and no closer than it takes to ask.
     fn is_like_the_former_run(&self, c: &Container) -> bool {
-        if !self.may_be_unseen(c, c.run_since) {
+        if !may_be_unseen(c, c.run_since) {
             return false;
         }
         let starts = self.collector.live().filter(|s| s.container.as_deref() == Some(c.id.as_str()));
@@ -178,7 +174,7 @@ impl World {
             let live = series.filter(|(_, s)| s.live && s.container.as_deref() == Some(c.id.as_str()));
             let live = live.filter(|(_, s)| !SIZE_METRICS.contains(&s.metric.name) && !untold(c, s));
             let live = live.map(|(at, s)| (at, s.ends));
-            let known_until = if c.is_running() { self.known_until(c) } else { self.store.listed_until };
+            let known_until = if c.is_running() { c.known_until } else { self.store.listed_until };
             self.duties.push((self.now + SETTLED, known_until, Duty::GoesOn(c.id.clone(), live.collect())));
         }
     }
@@ -199,6 +195,17 @@ impl World {
             self.wrong(format!("{name} of {id} ended over a restart of the agent, and nothing had happened to it"));
         }
     }
+}
+
+/// Whether the numbers that were published before may be older than this.
+fn may_be_unseen(c: &Container, at: u64) -> bool {
+    at + MEMORY > c.known_until
+}
+
+/// An interface that is made anew counts from zero, and nothing else tells of it.
+fn is_renewed(c: &Container, s: &Series) -> bool {
+    let name = s.attributes.pairs().iter().find(|(key, _)| *key == "network.interface.name");
+    name.and_then(|(_, name)| c.renewed(&name.to_string())).is_some_and(|at| may_be_unseen(c, at))
 }
 
 /// Whether this is a limit that was taken away while nobody told: only inspect does, and it is not asked again for as long

@@ -884,6 +884,7 @@ impl World {
         let refuse = self.refuse && commit.batch.retractions() > 0;
         self.collector.may_forget = self.may_forget();
         let told = self.collector.take(commit, refuse);
+        self.judge_runs(&told.sampled);
         self.judge_falls();
         self.store.keep(commit);
         if self.trace {
