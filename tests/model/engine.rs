@@ -83,7 +83,7 @@ pub(crate) struct Container {
     capacity: Option<i64>,
     /// What the last answers said that it takes of the disk.
     pub(crate) sizes: Vec<Filesystem>,
-    /// When the last of them came.
+    /// When the last of them was asked for.
     pub(crate) sized_at: u64,
     /// When something happened that only inspect tells, and no event spoke of.
     pub(crate) unseen: Option<u64>,
@@ -99,6 +99,8 @@ pub(crate) struct Container {
     pub(crate) known_until: u64,
     /// Whether that agent could take the run for the one before, with the first numbers that it published.
     pub(crate) mistaken: Option<bool>,
+    /// When an event last told of a start.
+    pub(crate) heard: Option<u64>,
     /// The start that inspect last told the agent that watches now.
     pub(crate) told_start: Option<u64>,
     /// When inspect last answered, unless it failed or something happened since.
@@ -207,6 +209,7 @@ impl Engine {
             kills_since: Vec::new(),
             known_until: 0,
             mistaken: None,
+            heard: None,
             told_start: None,
             described: None,
             ever_stopped: false,

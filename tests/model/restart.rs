@@ -156,8 +156,8 @@ impl World {
             Some(told) if told == began => {
                 began.saturating_add_signed(self.clock - self.engine.clock) <= published + VAGUE
             }
-            // It began after inspect told of the one before, and no event spoke of it.
-            Some(_) => c.unseen.is_some(),
+            // It began after inspect told of the one before, and no event has come that spoke of it.
+            Some(_) => c.heard.is_none_or(|at| at < c.run_since),
         }
     }
 

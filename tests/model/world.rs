@@ -507,8 +507,21 @@ impl World {
         }
         if let Some(event) = &event {
             let now = self.now;
+            let is_like_it =
+                |next: &EngineEvent| next.container == event.container && matches!(next.action, Action::Health(_));
+            let mut queue = self.watching.iter().flat_map(|w| &w.queue);
+            let more_of_it = queue.any(|(_, next)| next.as_ref().is_some_and(is_like_it));
             if let Some(c) = self.engine.find(&event.container) {
                 (c.touched, c.described) = (now, None);
+                if event.action == Action::Start {
+                    c.heard = Some(now);
+                }
+                // News of a health that is over may come after inspect told of the next, which no event tells. Of a paused
+                // container the list's words do not tell it either.
+                let is_over = matches!(event.action, Action::Health(health) if health != c.health);
+                if is_over && c.state == State::Paused && !more_of_it {
+                    c.unseen = Some(now);
+                }
             }
             self.expect_reaction(event);
         }
@@ -734,10 +747,9 @@ impl World {
                 return Some(question.id.clone());
             }
             Input::Sized(id, Ok(size)) if !size.is_empty() => {
-                let now = self.now;
                 let c = self.engine.find(id)?;
                 c.sizes.push(*size);
-                c.sized_at = now;
+                c.sized_at = call.asked;
             }
             Input::EventsOpened(Ok(())) => {
                 let watching = self.watching.get_or_insert(Watching { open: true, queue: VecDeque::new() });
