@@ -70,6 +70,8 @@ pub(crate) struct Collector {
 pub(crate) struct Told {
     /// Containers whose numbers were in it.
     pub(crate) sampled: Vec<Text>,
+    /// Containers whose state was in it.
+    pub(crate) stated: Vec<Text>,
     /// Containers of which something ended, and why.
     pub(crate) ended: Vec<(Text, Reason)>,
     /// Ends that were refused.
@@ -115,7 +117,7 @@ impl Collector {
             }
             let resource = self.resource(&group.resource);
             let container = group.resource.text("container.id").cloned();
-            let mut sampled = false;
+            let (mut sampled, mut stated) = (false, false);
             let mut ended = None;
             for point in &group.points {
                 let at = self.find(resource, &container, group, point);
@@ -129,6 +131,7 @@ impl Collector {
                         }
                     }
                     Mark::First(value) | Mark::Next(value) => {
+                        stated |= is_state(point.metric.name);
                         sampled |= !is_state(point.metric.name) && !SIZE_METRICS.contains(&point.metric.name);
                         self.value(at, group, point, value, &mut doubled);
                     }
@@ -139,6 +142,9 @@ impl Collector {
                     self.forget_starts(&container);
                 }
                 told.ended.extend(ended.map(|reason| (container.clone(), reason)));
+                if stated {
+                    told.stated.push(container.clone());
+                }
                 if sampled {
                     told.sampled.push(container);
                 }

@@ -95,6 +95,8 @@ pub(crate) struct Container {
     pub(crate) touched: u64,
     /// Since when kills were counted, as published, whenever an agent was killed.
     pub(crate) kills_since: Vec<u64>,
+    /// When its state was last published.
+    pub(crate) stated_at: u64,
     /// When its numbers were last published before the agent that watches now began.
     pub(crate) known_until: u64,
     /// Whether that agent could take the run for the one before, with the first numbers that it published.
@@ -207,6 +209,7 @@ impl Engine {
             samples: 0,
             touched: now,
             kills_since: Vec::new(),
+            stated_at: 0,
             known_until: 0,
             mistaken: None,
             heard: None,

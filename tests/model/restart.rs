@@ -31,8 +31,6 @@ pub(crate) struct Store {
     dead: Option<u64>,
     /// When the last agent before this one was killed.
     killed: u64,
-    /// When the last one that had listed was killed.
-    listed_until: u64,
     pub(crate) kills: u32,
     /// What the engine was called when the agent was killed.
     pub(crate) called: Option<Text>,
@@ -64,9 +62,6 @@ impl World {
         }
         self.store.dead = Some(self.now);
         self.store.kills += 1;
-        if self.last_list.is_some() {
-            self.store.listed_until = self.now;
-        }
         self.calls.clear();
         self.duties.clear();
         self.streams.close_all();
@@ -174,7 +169,7 @@ impl World {
             let live = series.filter(|(_, s)| s.live && s.container.as_deref() == Some(c.id.as_str()));
             let live = live.filter(|(_, s)| !SIZE_METRICS.contains(&s.metric.name) && !untold(c, s));
             let live = live.map(|(at, s)| (at, s.ends));
-            let known_until = if c.is_running() { c.known_until } else { self.store.listed_until };
+            let known_until = if c.is_running() { c.known_until } else { c.stated_at };
             self.duties.push((self.now + SETTLED, known_until, Duty::GoesOn(c.id.clone(), live.collect())));
         }
     }
@@ -205,7 +200,7 @@ fn may_be_unseen(c: &Container, at: u64) -> bool {
 /// An interface that is made anew counts from zero, and nothing else tells of it.
 fn is_renewed(c: &Container, s: &Series) -> bool {
     let name = s.attributes.pairs().iter().find(|(key, _)| *key == "network.interface.name");
-    name.and_then(|(_, name)| c.renewed(&name.to_string())).is_some_and(|at| may_be_unseen(c, at))
+    name.and_then(|(_, name)| c.renewed(name.as_ref())).is_some_and(|at| may_be_unseen(c, at))
 }
 
 /// Whether this is a limit that was taken away while nobody told: only inspect does, and it is not asked again for as long

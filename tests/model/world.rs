@@ -911,6 +911,11 @@ impl World {
             (self.refuse, self.ever_refused) = (false, true);
             self.refused.push((self.now + 300 * MS, told.refused));
         }
+        for c in &mut self.engine.containers {
+            if told.stated.iter().any(|id| **id == *c.id.as_str()) {
+                c.stated_at = self.now;
+            }
+        }
         for container in told.sampled {
             self.sampled_at.retain(|(c, _)| *c != container);
             self.sampled_at.push((container, self.now));
