@@ -227,6 +227,11 @@ impl Engine {
         self.containers.iter_mut().find(|c| c.id == *id)
     }
 
+    /// The container of this id, also one that is gone.
+    pub(crate) fn any(&self, id: &str) -> Option<&Container> {
+        self.containers.iter().chain(&self.gone).find(|c| c.id.as_str() == id)
+    }
+
     /// Something happens to the container at `place`. Returns what the engine tells of it; `None`: it makes no sense.
     pub(crate) fn change(&mut self, place: usize, change: Change, now: u64) -> Option<Vec<(ContainerId, Action)>> {
         let wall = self.wall(now);

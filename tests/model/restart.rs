@@ -102,7 +102,7 @@ impl World {
     pub(crate) fn judge_falls(&mut self) {
         for fall in std::mem::take(&mut self.collector.falls) {
             let s = &self.collector.series[fall.at];
-            let c = self.engine.containers.iter().find(|c| Some(c.id.as_str()) == s.container.as_deref());
+            let c = s.container.as_deref().and_then(|id| self.engine.any(id));
             if !c.is_some_and(|c| self.may_fall(c, s)) {
                 self.collector.is_wrong(&fall);
             }
@@ -124,11 +124,11 @@ impl World {
     /// These containers' numbers are published. With the first ones the agent has judged whether the run goes on.
     pub(crate) fn judge_runs(&mut self, sampled: &[Text]) {
         for id in sampled {
-            let place = self.engine.containers.iter().position(|c| *c.id.as_str() == **id && c.mistaken.is_none());
-            if let Some(place) = place {
-                let mistaken = self.is_like_the_former_run(&self.engine.containers[place]);
-                self.engine.containers[place].mistaken = Some(mistaken);
-            }
+            let Some(c) = self.engine.any(id).filter(|c| c.mistaken.is_none()) else { continue };
+            let mistaken = self.is_like_the_former_run(c);
+            let engine = &mut self.engine;
+            let same = engine.containers.iter_mut().chain(&mut engine.gone).find(|c| *c.id.as_str() == **id);
+            same.into_iter().for_each(|c| c.mistaken = Some(mistaken));
         }
     }
 
