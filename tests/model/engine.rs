@@ -99,8 +99,10 @@ pub(crate) struct Container {
     pub(crate) stated_at: u64,
     /// When its numbers were last published before the agent that watches now began.
     pub(crate) known_until: u64,
-    /// Whether that agent could take the run for the one before, with the first numbers that it published.
-    pub(crate) mistaken: Option<bool>,
+    /// Whether that agent could take the run for the one before, up to the first numbers that it published.
+    pub(crate) mistaken: bool,
+    /// Whether it has published some.
+    pub(crate) judged: bool,
     /// When an event last told of a start.
     pub(crate) heard: Option<u64>,
     /// The start that inspect last told the agent that watches now.
@@ -211,7 +213,8 @@ impl Engine {
             kills_since: Vec::new(),
             stated_at: 0,
             known_until: 0,
-            mistaken: None,
+            mistaken: false,
+            judged: false,
             heard: None,
             told_start: None,
             described: None,
@@ -230,6 +233,10 @@ impl Engine {
     /// The container of this id, also one that is gone.
     pub(crate) fn any(&self, id: &str) -> Option<&Container> {
         self.containers.iter().chain(&self.gone).find(|c| c.id.as_str() == id)
+    }
+
+    pub(crate) fn any_mut(&mut self, id: &str) -> Option<&mut Container> {
+        self.containers.iter_mut().chain(&mut self.gone).find(|c| c.id.as_str() == id)
     }
 
     /// Something happens to the container at `place`. Returns what the engine tells of it; `None`: it makes no sense.

@@ -83,7 +83,8 @@ impl World {
         // Not all of them may be measured within a round.
         self.size_trouble |= self.choice.sizes > 0;
         for c in &mut self.engine.containers {
-            (c.described, c.samples, c.told_start, c.mistaken) = (None, 0, None, None);
+            (c.described, c.samples, c.told_start) = (None, 0, None);
+            (c.mistaken, c.judged) = (false, false);
             let sampled = self.sampled_at.iter().find(|(id, _)| **id == *c.id.as_str());
             c.known_until = sampled.map_or(0, |(_, at)| *at);
             let kills = |s: &&Series| s.metric.name == KILLS && s.container.as_deref() == Some(c.id.as_str());
@@ -112,7 +113,7 @@ impl World {
     fn may_fall(&self, c: &Container, s: &Series) -> bool {
         match s.metric.name {
             "container.restarts" => self.is_set_back(c),
-            _ => c.mistaken == Some(true) || is_renewed(c, s),
+            _ => c.mistaken || is_renewed(c, s),
         }
     }
 
@@ -121,14 +122,14 @@ impl World {
         c.restarts > 0 && c.counted_since + MEMORY > self.store.killed
     }
 
-    /// These containers' numbers are published. With the first ones the agent has judged whether the run goes on.
-    pub(crate) fn judge_runs(&mut self, sampled: &[Text]) {
-        for id in sampled {
-            let Some(c) = self.engine.any(id).filter(|c| c.mistaken.is_none()) else { continue };
-            let mistaken = self.is_like_the_former_run(c);
-            let engine = &mut self.engine;
-            let same = engine.containers.iter_mut().chain(&mut engine.gone).find(|c| *c.id.as_str() == **id);
-            same.into_iter().for_each(|c| c.mistaken = Some(mistaken));
+    /// The container's numbers come, or are published: with the first ones the agent judges whether the run goes on.
+    pub(crate) fn judge_run(&mut self, id: &str, published: bool) {
+        let Some(c) = self.engine.any(id).filter(|c| !c.judged) else { return };
+        // Without inspect, the first ones wait for it.
+        let mistaken = (published || c.told_start.is_some()) && self.is_like_the_former_run(c);
+        if let Some(c) = self.engine.any_mut(id) {
+            c.mistaken |= mistaken;
+            c.judged = published;
         }
     }
 

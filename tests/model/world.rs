@@ -598,6 +598,9 @@ impl World {
             self.note(&format!("answer, of {:.3} ms: {}", computed as f64 / 1e6, brief(&input)));
         }
         let told = self.heed_answer(&call, &input, computed);
+        if let Some(id) = &told {
+            self.judge_run(id.as_str(), false);
+        }
         self.delivered = now;
         self.apply(input);
         if let Some(id) = told {
@@ -896,7 +899,7 @@ impl World {
         let refuse = self.refuse && commit.batch.retractions() > 0;
         self.collector.may_forget = self.may_forget();
         let told = self.collector.take(commit, refuse);
-        self.judge_runs(&told.sampled);
+        told.sampled.iter().for_each(|id| self.judge_run(id, true));
         self.judge_falls();
         self.store.keep(commit);
         if self.trace {
