@@ -101,7 +101,8 @@ pub(crate) struct Container {
     pub(crate) known_until: u64,
     /// Whether that agent could take the run for the one before, up to the first numbers that it published.
     pub(crate) mistaken: bool,
-    /// Whether it has published some.
+    /// Whether numbers have come to that agent, and whether it has published some.
+    pub(crate) came: bool,
     pub(crate) judged: bool,
     /// When an event last told of a start.
     pub(crate) heard: Option<u64>,
@@ -214,6 +215,7 @@ impl Engine {
             stated_at: 0,
             known_until: 0,
             mistaken: false,
+            came: false,
             judged: false,
             heard: None,
             told_start: None,

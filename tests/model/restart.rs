@@ -84,7 +84,7 @@ impl World {
         self.size_trouble |= self.choice.sizes > 0;
         for c in &mut self.engine.containers {
             (c.described, c.samples, c.told_start) = (None, 0, None);
-            (c.mistaken, c.judged) = (false, false);
+            (c.mistaken, c.came, c.judged) = (false, false, false);
             let sampled = self.sampled_at.iter().find(|(id, _)| **id == *c.id.as_str());
             c.known_until = sampled.map_or(0, |(_, at)| *at);
             let kills = |s: &&Series| s.metric.name == KILLS && s.container.as_deref() == Some(c.id.as_str());
@@ -122,11 +122,12 @@ impl World {
         c.restarts > 0 && c.counted_since + MEMORY > self.store.killed
     }
 
-    /// The container's numbers come, or are published: with the first ones the agent judges whether the run goes on.
+    /// The container's numbers come, or inspect tells, or they are published: with the first ones the agent judges whether
+    /// the run goes on.
     pub(crate) fn judge_run(&mut self, id: &str, published: bool) {
         let Some(c) = self.engine.any(id).filter(|c| !c.judged) else { return };
-        // Without inspect, the first ones wait for it.
-        let mistaken = (published || c.told_start.is_some()) && self.is_like_the_former_run(c);
+        // They wait for inspect, unless it fails.
+        let mistaken = (published || c.came && c.told_start.is_some()) && self.is_like_the_former_run(c);
         if let Some(c) = self.engine.any_mut(id) {
             c.mistaken |= mistaken;
             c.judged = published;

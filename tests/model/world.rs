@@ -598,8 +598,8 @@ impl World {
             self.note(&format!("answer, of {:.3} ms: {}", computed as f64 / 1e6, brief(&input)));
         }
         let told = self.heed_answer(&call, &input, computed);
-        if let Some(id) = &told {
-            self.judge_run(id.as_str(), false);
+        if let Input::Sampled(question, Ok(_)) | Input::Inspected(question, Ok(_)) = &input {
+            self.judge_run(question.id.as_str(), false);
         }
         self.delivered = now;
         self.apply(input);
@@ -747,6 +747,7 @@ impl World {
                 let c = self.engine.find(&question.id)?;
                 c.told = call.numbers.clone();
                 c.samples += 1;
+                c.came = true;
                 return Some(question.id.clone());
             }
             Input::Sized(id, Ok(size)) if !size.is_empty() => {
