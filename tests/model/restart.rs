@@ -205,12 +205,15 @@ fn is_renewed(c: &Container, s: &Series) -> bool {
     name.and_then(|(_, name)| c.renewed(name.as_ref())).is_some_and(|at| may_be_unseen(c, at))
 }
 
-/// Whether this is a limit that was taken away while nobody told: only inspect does, and it is not asked again for as long
-/// as no event speaks of the container. The next agent asks, and ends what the one before had to take for true.
+/// Whether this series has to end because of what nobody told: only inspect does, and it is not asked again for as long as
+/// no event speaks of the container. The next agent asks, and ends what the one before had to take for true: a limit that
+/// was taken away.
 fn untold(c: &Container, s: &Series) -> bool {
     let is_gone = match s.metric.name {
         "container.cpu.limit" => c.cpu_limit.is_none(),
         "container.memory.limit" | "container.memory.available" => c.memory_limit.is_none(),
+        // Of a run before: that another one has begun was not told.
+        KILLS => c.kills == 0,
         // The list's words do not tell it of a paused one.
         "container.status.health" => {
             c.state == State::Paused
@@ -224,8 +227,9 @@ fn untold(c: &Container, s: &Series) -> bool {
 mod cases {
     use super::*;
     use crate::script::Change::*;
+    use crate::script::Moment::*;
     use crate::script::Step::*;
-    use crate::script::{Script, Step};
+    use crate::script::{Delay, Script, Step};
     use crate::world::play;
 
     fn check(settings: Choice, steps: &[Step]) {
@@ -276,5 +280,31 @@ mod cases {
         let oom = |fatal| Do(0, OutOfMemory { fatal });
         check(Choice::default(), &[Pass(3000), oom(false), oom(false), Pass(100), Kill, Pass(100), Begin, oom(false)]);
         check(Choice::default(), &[Pass(3000), oom(true), Pass(100), Kill, Pass(100), Begin, Pass(100), Do(0, Start)]);
+    }
+
+    #[test]
+    fn a_limit_that_was_taken_away_and_nobody_told_of_ends_with_the_next_agent() {
+        check(Choice::default(), &[Pass(1), Quietly(1, Limit(2)), Pass(5100), Kill]);
+    }
+
+    #[test]
+    fn a_count_of_restarts_that_was_set_back_meanwhile_counts_anew_whatever_the_clocks_show() {
+        // Ours is ahead of the engine's; then of a container that had stopped; then the kill came before inspect told.
+        let again = [Do(0, Exit(0)), Do(0, Start)];
+        check(Choice::default(), &[&[Do(0, Restart), Clock(60), Pass(100), Kill], &again[..]].concat());
+        check(Choice::default(), &[Do(0, WaitToRestart(1)), Clock(1), Pass(10), Kill, Do(0, Start)]);
+        check(Choice::default(), &[&[Quietly(0, WaitToRestart(1)), Pass(300)], &again[1..], &[Kill]].concat());
+    }
+
+    #[test]
+    fn a_run_whose_numbers_waited_for_inspect_while_our_clock_was_set_back_does_not_begin_after_them() {
+        let delays = [(20, Early), (74, Early), (0, Early), (0, Early), (927, Late), (1, Early)];
+        let delays = delays.map(|(ms, moment)| Delay(ms, moment)).to_vec();
+        let before = [Do(0, Remove), Pass(780), Run(0), Run(0), Pass(259), Run(0), Pass(81)];
+        let steps = [&before[..], &[Do(2, Restart), Kill, Begin, Pass(1021), Clock(-1), Pass(1)]].concat();
+        let script = Script { settings: Choice::default(), running: 2, delays, steps };
+        if let Err(wrong) = play(&script) {
+            panic!("{wrong}");
+        }
     }
 }
