@@ -175,13 +175,14 @@ impl Probe {
         if tracker.waits_for_inspect(self.inspect_forbidden) || !tracker.is_running() {
             return;
         }
-        let Some(Pending { sample, at, took }) = tracker.pending.take().map(|pending| *pending) else { return };
+        let Some(pending) = tracker.pending.take() else { return };
         // A stream may have kept numbers of the run before, and have brought more of them meanwhile.
         let most = if streams { 3 } else { 1 };
-        if tracker.doubts(&sample, most) {
+        if tracker.doubts(&pending.sample, most) {
             return self.want_sample(id);
         }
-        tracker.resume_run(sample.read, at, took, source);
+        tracker.resume_run(&pending, source, now.wall);
+        let Pending { sample, at, .. } = *pending;
         let fallen = tracker.counters.fallen(&sample);
         if self.inspect_forbidden && fallen.contains(&CounterGroup::Cpu) {
             tracker.begin_run();

@@ -5,7 +5,7 @@ use std::time::Duration;
 use hashbrown::{HashMap, HashSet};
 
 use super::core::Probe;
-use super::tracker::{Tracker, later};
+use super::tracker::{Pending, Tracker, later};
 use crate::model::batch::Reason;
 use crate::model::container::{ContainerId, Listing};
 use crate::model::engine::Source;
@@ -88,7 +88,7 @@ impl Probe {
 impl Tracker {
     fn take_up(&mut self, resumed: &Resumed, latest: UnixNanos) {
         self.latest_start = resumed.latest_start;
-        self.resumed_at = Some(latest);
+        self.resumed = Some(PublishedRun { start: resumed.run.unwrap_or_default(), latest });
         self.facts_mut().restarts_start = resumed.restarts;
         // Nobody remembers how many there were: those from now on are counted.
         self.facts_mut().kills_since = resumed.kills.then(|| later(latest, resumed.latest_start));
@@ -102,16 +102,17 @@ impl Tracker {
     }
 
     /// The first numbers after a restart of the agent are here: is this the run that was published, so that its start stays?
-    /// `read` is when the engine took them, by its clock; they came `at`, and it `took` so long to ask.
-    pub(super) fn resume_run(&mut self, read: Option<UnixNanos>, at: Now, took: Duration, source: Source) {
+    /// They may have waited: our clock may show another time `now` than when they came.
+    pub(super) fn resume_run(&mut self, pending: &Pending, source: Source, now: UnixNanos) {
         let Some(published) = self.published_run.take() else { return };
+        let Pending { sample, at, took } = pending;
         let told = self.facts.details.as_ref().and_then(|d| d.started_at);
         let goes_on = match told {
             Some(told) => {
                 let waited = if let Source::Stream { .. } = source { AGE_IN_STREAM } else { Duration::ZERO };
-                published.is(told, read, at.wall, took + waited)
+                published.is(told, sample.read, at.wall, *took + waited)
             }
-            None => !self.seems_younger(published.latest, at),
+            None => !self.seems_younger(published.latest, *at),
         };
         match told {
             Some(told) if goes_on => self.go_on(told, published.start),
@@ -121,7 +122,7 @@ impl Tracker {
                 self.facts_mut().run_start = UnixNanos::UNKNOWN;
                 self.forget_kills();
                 if let Some(told) = told {
-                    self.start_run(told, at.wall);
+                    self.start_run(told, now);
                 }
             }
         }
@@ -137,6 +138,11 @@ impl Tracker {
 }
 
 impl PublishedRun {
+    /// Whether it was published with the start that inspect tells, so that it is this one.
+    pub(super) fn began(self, told: UnixNanos) -> bool {
+        self.start.is_known() && self.start == told
+    }
+
     /// Whether the run that began at `told`, by the engine's clock, is this one. The engine has taken the first numbers at
     /// `read`, by its clock, no longer than `took` before `now`, by ours.
     ///

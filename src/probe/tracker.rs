@@ -104,8 +104,8 @@ pub(super) struct Tracker {
     former: (Counters, Count),
     /// What an agent before this one has published of its run, until it is clear whether this is that run.
     pub(super) published_run: Option<PublishedRun>,
-    /// No point of that agent bears a later time stamp; until inspect has told.
-    pub(super) resumed_at: Option<UnixNanos>,
+    /// The same, until inspect has told how often it was restarted.
+    pub(super) resumed: Option<PublishedRun>,
     /// How often numbers of this run were taken for an earlier one's.
     doubted: u8,
     /// Kills of this run that are not yet counted, because its start is not yet known.
@@ -157,7 +157,7 @@ impl Tracker {
             counters: Counters::default(),
             former: (Counters::default(), 0),
             published_run: None,
-            resumed_at: None,
+            resumed: None,
             doubted: 0,
             kills: 0,
             frozen: false,
@@ -248,9 +248,10 @@ impl Tracker {
         }
         let restarts = self.facts.details.as_ref().and_then(|d| d.restart_count);
         let fell = restarts.zip(details.restart_count).is_some_and(|(before, now)| now < before);
-        // After a restart of the agent nobody knows the count before. None since a start that came later is true anyway.
-        let resumed_at = self.resumed_at.take().filter(|_| details.restart_count == Some(0));
-        let fell = fell || resumed_at.zip(details.started_at).is_some_and(|(latest, start)| start > latest);
+        // After a restart of the agent nobody knows the count before, and another run may have set it back. None since a
+        // run's start is true anyway.
+        let published = self.resumed.take().filter(|_| details.restart_count == Some(0));
+        let fell = fell || published.zip(details.started_at).is_some_and(|(run, start)| !run.began(start));
         if let Some(start) = details.started_at.filter(|_| !self.frozen && self.published_run.is_none()) {
             self.start_run(start, now);
         }
@@ -258,8 +259,8 @@ impl Tracker {
         let known = facts.restarts_start;
         // `docker start` sets the count back to zero: it counts since that start.
         let since = if fell { details.started_at } else { details.created.filter(|_| !known.is_known()) };
-        if let Some(since) = since {
-            facts.restarts_start = later(since.min(now), known);
+        if let Some(since) = since.map(|since| since.min(now)).filter(|since| *since != known) {
+            facts.restarts_start = later(since, known);
         }
         take_over(&mut facts.listed, &details);
         facts.details = Some(Arc::new(details));

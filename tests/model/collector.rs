@@ -28,6 +28,17 @@ pub(crate) struct Series {
     pub(crate) refused: bool,
     /// Refused ends that may be sent again although another end came through meanwhile.
     owed: u32,
+    /// No value came since the agent was started again: it does not know how high this was.
+    resumed: bool,
+}
+
+/// The first value since the agent was started again is lower than the last one before, under the same start.
+#[derive(Debug)]
+pub(crate) struct Fall {
+    /// Which series.
+    pub(crate) at: usize,
+    before: Value,
+    value: Value,
 }
 
 type Key = (usize, usize, Attributes);
@@ -48,6 +59,8 @@ pub(crate) struct Collector {
     /// The agent may have forgotten containers, and since when they counted, without a word: a filter let them go while
     /// the engine was down and nothing of them was live.
     pub(crate) may_forget: bool,
+    /// Whoever knows what happened judges these.
+    pub(crate) falls: Vec<Fall>,
     /// What broke a rule.
     pub(crate) wrong: Vec<String>,
 }
@@ -57,6 +70,8 @@ pub(crate) struct Collector {
 pub(crate) struct Told {
     /// Containers whose numbers were in it.
     pub(crate) sampled: Vec<Text>,
+    /// Containers whose state was in it.
+    pub(crate) stated: Vec<Text>,
     /// Containers of which something ended, and why.
     pub(crate) ended: Vec<(Text, Reason)>,
     /// Ends that were refused.
@@ -79,6 +94,13 @@ pub(crate) fn is_state(metric: &str) -> bool {
     STATE_METRICS.contains(&metric)
 }
 
+fn zero(value: Value) -> Value {
+    match value {
+        Value::Int(_) => Value::Int(0),
+        Value::Double(_) => Value::Double(0.0),
+    }
+}
+
 fn address(metric: &'static Metric) -> usize {
     std::ptr::from_ref(metric).addr()
 }
@@ -95,7 +117,7 @@ impl Collector {
             }
             let resource = self.resource(&group.resource);
             let container = group.resource.text("container.id").cloned();
-            let mut sampled = false;
+            let (mut sampled, mut stated) = (false, false);
             let mut ended = None;
             for point in &group.points {
                 let at = self.find(resource, &container, group, point);
@@ -109,6 +131,7 @@ impl Collector {
                         }
                     }
                     Mark::First(value) | Mark::Next(value) => {
+                        stated |= is_state(point.metric.name);
                         sampled |= !is_state(point.metric.name) && !SIZE_METRICS.contains(&point.metric.name);
                         self.value(at, group, point, value, &mut doubled);
                     }
@@ -119,6 +142,9 @@ impl Collector {
                     self.forget_starts(&container);
                 }
                 told.ended.extend(ended.map(|reason| (container.clone(), reason)));
+                if stated {
+                    told.stated.push(container.clone());
+                }
                 if sampled {
                     told.sampled.push(container);
                 }
@@ -166,6 +192,7 @@ impl Collector {
             ends: 0,
             refused: false,
             owed: 0,
+            resumed: false,
         });
         self.keys.insert(key, self.series.len() - 1);
         self.series.len() - 1
@@ -211,7 +238,7 @@ impl Collector {
         }
         self.check_value(at, group, point, value);
         let s = &mut self.series[at];
-        (s.value, s.start) = (value, point.start);
+        (s.value, s.start, s.resumed) = (value, point.start, false);
         if !s.live || s.refused {
             (s.live, s.refused) = (true, false);
             doubled.extend(self.count(at, true));
@@ -247,8 +274,14 @@ impl Collector {
             _ => true,
         };
         if known && self.has_value(at) && fell && !self.may_forget {
-            self.bad(at, &format!("fell from {before:?} to {value:?} without a new start time"));
+            let fall = Fall { at, before, value };
+            if self.series[at].resumed { self.falls.push(fall) } else { self.is_wrong(&fall) }
         }
+    }
+
+    /// There is no excuse for it.
+    pub(crate) fn is_wrong(&mut self, fall: &Fall) {
+        self.bad(fall.at, &format!("fell from {:?} to {:?} without a new start time", fall.before, fall.value));
     }
 
     fn has_value(&self, at: usize) -> bool {
@@ -285,23 +318,19 @@ impl Collector {
     fn forget_starts(&mut self, container: &str) {
         for s in self.series.iter_mut().filter(|s| s.container.as_deref() == Some(container)) {
             s.start = UnixNanos::UNKNOWN;
-            s.value = match s.value {
-                Value::Int(_) => Value::Int(0),
-                Value::Double(_) => Value::Double(0.0),
-            };
+            s.value = zero(s.value);
         }
     }
 
-    /// Forgets how high these series were, and of those that are not live since when they counted.
-    pub(crate) fn forget(&mut self, which: impl Fn(&Series) -> bool) {
-        for s in self.series.iter_mut().filter(|s| which(s)) {
+    /// Another agent goes on: it knows what is live and since when it counts. It does not know how high counters were, and
+    /// nothing of what has ended.
+    pub(crate) fn resume(&mut self) {
+        for s in &mut self.series {
+            (s.resumed, s.owed) = (s.live, 0);
             if !s.live {
                 s.start = UnixNanos::UNKNOWN;
+                s.value = zero(s.value);
             }
-            s.value = match s.value {
-                Value::Int(_) => Value::Int(0),
-                Value::Double(_) => Value::Double(0.0),
-            };
         }
     }
 

@@ -47,6 +47,8 @@ pub(crate) struct Engine {
 pub(crate) struct Link {
     pub(crate) name: &'static str,
     since: u64,
+    /// When it was last made anew within a run.
+    renewed: Option<u64>,
 }
 
 #[derive(Debug, Clone)]
@@ -62,8 +64,8 @@ pub(crate) struct Container {
     /// All starts, and when it was created.
     pub(crate) starts: Vec<u64>,
     pub(crate) run_since: u64,
-    /// When an interface was last made anew.
-    pub(crate) renewed: u64,
+    /// When its count of restarts last began at zero.
+    pub(crate) counted_since: u64,
     pub(crate) restarts: i64,
     pub(crate) exit_code: i64,
     pub(crate) kills: i64,
@@ -81,7 +83,7 @@ pub(crate) struct Container {
     capacity: Option<i64>,
     /// What the last answers said that it takes of the disk.
     pub(crate) sizes: Vec<Filesystem>,
-    /// When the last of them came.
+    /// When the last of them was asked for.
     pub(crate) sized_at: u64,
     /// When something happened that only inspect tells, and no event spoke of.
     pub(crate) unseen: Option<u64>,
@@ -91,6 +93,21 @@ pub(crate) struct Container {
     pub(crate) samples: u32,
     /// When anything happened to it, or news of it arrived.
     pub(crate) touched: u64,
+    /// Since when kills were counted, as published, whenever an agent was killed.
+    pub(crate) kills_since: Vec<u64>,
+    /// When its state was last published.
+    pub(crate) stated_at: u64,
+    /// When its numbers were last published before the agent that watches now began.
+    pub(crate) known_until: u64,
+    /// Whether that agent could take the run for the one before, up to the first numbers that it published.
+    pub(crate) mistaken: bool,
+    /// Whether numbers have come to that agent, and whether it has published some.
+    pub(crate) came: bool,
+    pub(crate) judged: bool,
+    /// When an event last told of a start.
+    pub(crate) heard: Option<u64>,
+    /// The start that inspect last told the agent that watches now.
+    pub(crate) told_start: Option<u64>,
     /// When inspect last answered, unless it failed or something happened since.
     pub(crate) described: Option<u64>,
     pub(crate) ever_stopped: bool,
@@ -160,7 +177,7 @@ impl Engine {
         self.made += 1;
         let scattered = self.made.wrapping_mul(0x9e37_79b9_7f4a_7c15);
         let id = format!("{scattered:016x}{:048x}", self.made);
-        let link = |name| (Link { name, since: now }, true);
+        let link = |name| (Link { name, since: now, renewed: None }, true);
         self.containers.push(Container {
             id: ContainerId::try_new(&id).unwrap(),
             name: NAMES[usize::from(name) % NAMES.len()].map(Text::from),
@@ -172,7 +189,7 @@ impl Engine {
             started_at: None,
             starts: vec![self.wall(now)],
             run_since: now,
-            renewed: 0,
+            counted_since: now,
             restarts: 0,
             exit_code: 0,
             kills: 0,
@@ -194,6 +211,14 @@ impl Engine {
             told: None,
             samples: 0,
             touched: now,
+            kills_since: Vec::new(),
+            stated_at: 0,
+            known_until: 0,
+            mistaken: false,
+            came: false,
+            judged: false,
+            heard: None,
+            told_start: None,
             described: None,
             ever_stopped: false,
             ever_failed: false,
@@ -205,6 +230,15 @@ impl Engine {
 
     pub(crate) fn find(&mut self, id: &ContainerId) -> Option<&mut Container> {
         self.containers.iter_mut().find(|c| c.id == *id)
+    }
+
+    /// The container of this id, also one that is gone.
+    pub(crate) fn any(&self, id: &str) -> Option<&Container> {
+        self.containers.iter().chain(&self.gone).find(|c| c.id.as_str() == id)
+    }
+
+    pub(crate) fn any_mut(&mut self, id: &str) -> Option<&mut Container> {
+        self.containers.iter_mut().chain(&mut self.gone).find(|c| c.id.as_str() == id)
     }
 
     /// Something happens to the container at `place`. Returns what the engine tells of it; `None`: it makes no sense.
@@ -278,6 +312,11 @@ impl Container {
         self.device.0 = now;
     }
 
+    /// When the interface was last made anew.
+    pub(crate) fn renewed(&self, name: &str) -> Option<u64> {
+        self.links.iter().find(|(link, _)| link.name == name)?.0.renewed
+    }
+
     fn stop(&mut self, state: State, code: i64) -> Action {
         self.state = state;
         self.exit_code = code;
@@ -295,7 +334,7 @@ impl Container {
         let done = match change {
             Change::Start if !running => {
                 if self.state != State::Restarting {
-                    self.restarts = 0;
+                    (self.restarts, self.counted_since) = (0, now);
                 }
                 self.start(now, wall);
                 vec![Action::Start]
@@ -366,8 +405,7 @@ impl Container {
             Change::LinkGone(which) => self.links[link(which)].1 = false,
             Change::LinkBack(which) => self.links[link(which)].1 = true,
             Change::LinkRenewed(which) => {
-                self.links[link(which)].0.since = now;
-                self.renewed = now;
+                (self.links[link(which)].0.since, self.links[link(which)].0.renewed) = (now, Some(now));
                 self.links[link(which)].1 = true;
             }
             Change::DeviceGone => {
@@ -465,7 +503,7 @@ impl Container {
 }
 
 /// The words of the engine round down to seconds, then minutes; hours are vague.
-fn up_for(seconds: u64) -> UpFor {
+pub(crate) fn up_for(seconds: u64) -> UpFor {
     let (at_least, below) = match seconds {
         0..60 => (seconds, seconds + 1),
         60..2760 => (seconds / 60 * 60, (seconds / 60 + 1) * 60),

@@ -28,52 +28,44 @@ mod world;
 #[cfg(test)]
 mod properties {
     use proptest::prelude::*;
+    use proptest::test_runner::TestRunner;
 
     use crate::script::{Script, Weather, script};
     use crate::world::play;
 
-    /// Half of the cases each, so that two processors share them; the failing script is printed, not kept in a file:
-    /// it becomes a regression with a name.
-    fn config() -> ProptestConfig {
+    /// Courses with kills are so many times fewer: each is two, with a kill between.
+    const FEWER_WITH_KILLS: u32 = 1;
+
+    /// Plays as many courses as are asked for in the environment: half of them for each weather, so that two processors share
+    /// them. The macro of proptest would take the number from the environment as it is. The failing script is printed, not
+    /// kept in a file: it becomes a regression with a name.
+    fn all_hold(weather: Weather, kills: bool) {
         let given = ProptestConfig::default();
-        ProptestConfig { cases: given.cases.div_ceil(2), failure_persistence: None, max_shrink_iters: 20_000, ..given }
-    }
-
-    /// Courses with kills end with an agent that goes on with what another one wrote: a hundredth as many.
-    fn with_kills() -> ProptestConfig {
-        let all = config();
-        ProptestConfig { cases: all.cases.div_ceil(100), ..all }
-    }
-
-    fn holds(script: &Script) -> Result<(), TestCaseError> {
-        play(script).map_err(|wrong| TestCaseError::fail(wrong.to_string()))
-    }
-
-    proptest! {
-        #![proptest_config(config())]
-
-        #[test]
-        fn the_collector_believes_what_it_must_while_containers_come_and_go(script in script(Weather::Fair, false)) {
-            holds(&script)?;
-        }
-
-        #[test]
-        fn the_collector_believes_what_it_must_while_everything_fails(script in script(Weather::Foul, false)) {
-            holds(&script)?;
+        let cases = given.cases.div_ceil(if kills { 2 * FEWER_WITH_KILLS } else { 2 });
+        let config = ProptestConfig { cases, failure_persistence: None, max_shrink_iters: 20_000, ..given };
+        let holds = |script: Script| play(&script).map_err(|wrong| TestCaseError::fail(wrong.to_string()));
+        if let Err(wrong) = TestRunner::new(config).run(&script(weather, kills), holds) {
+            panic!("{wrong}");
         }
     }
 
-    proptest! {
-        #![proptest_config(with_kills())]
+    #[test]
+    fn the_collector_believes_what_it_must_while_containers_come_and_go() {
+        all_hold(Weather::Fair, false);
+    }
 
-        #[test]
-        fn the_next_agent_goes_on_where_one_was_killed(script in script(Weather::Fair, true)) {
-            holds(&script)?;
-        }
+    #[test]
+    fn the_collector_believes_what_it_must_while_everything_fails() {
+        all_hold(Weather::Foul, false);
+    }
 
-        #[test]
-        fn the_next_agent_goes_on_where_one_was_killed_while_everything_failed(script in script(Weather::Foul, true)) {
-            holds(&script)?;
-        }
+    #[test]
+    fn the_next_agent_goes_on_where_one_was_killed() {
+        all_hold(Weather::Fair, true);
+    }
+
+    #[test]
+    fn the_next_agent_goes_on_where_one_was_killed_while_everything_failed() {
+        all_hold(Weather::Foul, true);
     }
 }

@@ -4,19 +4,21 @@ use std::collections::BTreeMap;
 
 use dockpulse::ledger::Commit;
 use dockpulse::model::Text;
-use dockpulse::model::container::ContainerId;
+use dockpulse::model::container::{ContainerId, State};
 use dockpulse::model::published::{Change, Owner, Standing};
+use dockpulse::model::series::Kind;
 use dockpulse::model::time::UnixNanos;
 use dockpulse::pipeline::{Pipeline, Published};
 use dockpulse::probe::Input;
 
-use crate::collector::SIZE_METRICS;
-use crate::engine::Container;
+use crate::collector::{SIZE_METRICS, Series, is_state};
+use crate::engine::{Container, SECOND, up_for};
 use crate::script::{Call, Choice};
 use crate::world::{Duty, MEMORY, TIMEOUT, World, settings};
 
-/// What was started so shortly before a kill may not have been seen by the agent that was killed.
-const UNSEEN: u64 = 2 * MEMORY;
+const KILLS: &str = "container.memory.oom_kill.count";
+/// So old may numbers be when they come, and with them what is known of the engine's clock.
+const VAGUE: u64 = TIMEOUT + 1_500_000_000;
 /// Within so long after its begin an agent has found out what goes on.
 const SETTLED: u64 = 3 * TIMEOUT;
 
@@ -27,9 +29,9 @@ pub(crate) struct Store {
     latest: UnixNanos,
     /// Since when the agent is dead.
     dead: Option<u64>,
+    /// When the last agent before this one was killed.
+    killed: u64,
     pub(crate) kills: u32,
-    /// Whether the agent that was killed had listed: what happened before it began is not known otherwise.
-    had_listed: bool,
     /// What the engine was called when the agent was killed.
     pub(crate) called: Option<Text>,
 }
@@ -52,14 +54,14 @@ impl Store {
 }
 
 impl World {
-    /// Nothing is on its way any more. Ends that were refused and not yet sent again would be lost.
+    /// Nothing is on its way any more. Ends that were refused and not yet sent again would be lost, so it is not killed then.
     pub(crate) fn kill(&mut self) {
-        if self.store.is_dead() || self.ever_refused || self.refuse {
+        let is_owed = !self.refused.is_empty() || self.collector.series.iter().any(|s| s.refused);
+        if self.store.is_dead() || is_owed {
             return;
         }
         self.store.dead = Some(self.now);
         self.store.kills += 1;
-        self.store.had_listed = self.last_list.is_some();
         self.calls.clear();
         self.duties.clear();
         self.streams.close_all();
@@ -81,9 +83,15 @@ impl World {
         // Not all of them may be measured within a round.
         self.size_trouble |= self.choice.sizes > 0;
         for c in &mut self.engine.containers {
-            (c.described, c.samples) = (None, 0);
+            (c.described, c.samples, c.told_start) = (None, 0, None);
+            (c.mistaken, c.came, c.judged) = (false, false, false);
+            let sampled = self.sampled_at.iter().find(|(id, _)| **id == *c.id.as_str());
+            c.known_until = sampled.map_or(0, |(_, at)| *at);
+            let kills = |s: &&Series| s.metric.name == KILLS && s.container.as_deref() == Some(c.id.as_str());
+            c.kills_since.extend(self.collector.live().find(kills).map(|s| s.start.0));
         }
-        self.forget_what_nobody_can_know(killed);
+        self.store.killed = killed;
+        self.collector.resume();
         self.expect_to_go_on(killed);
         let owners = self.store.owners.values().cloned().collect();
         let published = Published { owners, latest: self.store.latest, samples_go_on: true };
@@ -91,24 +99,63 @@ impl World {
         self.apply(Input::Wake);
     }
 
-    /// The next agent knows what is live and since when it counts. It does not know how high counters were, and nothing of
-    /// what has ended.
-    fn forget_what_nobody_can_know(&mut self, killed: u64) {
-        let lately = |at: u64| at + UNSEEN > killed;
-        let (clocks_run_true, containers) = (self.clocks_run_true, &self.engine.containers);
-        let forbidden = self.engine.inspect_forbidden;
-        self.collector.forget(|s| {
-            let c = s.container.as_ref().and_then(|id| containers.iter().find(|c| c.id.as_str() == &**id));
-            let Some(c) = c else { return !s.live };
-            let renewed = s.metric.name.starts_with("container.network") && lately(c.renewed);
-            // Only the count itself tells whether it was set back.
-            let counts = s.metric.name == "container.restarts" && lately(c.run_since);
-            let kills = s.metric.name == "container.memory.oom_kill.count";
-            // A run that followed another at once, or whose start nobody tells, may be taken for that.
-            let untold = c.inspect != Call::Works || c.inspect_failed || forbidden;
-            let run = lately(c.run_since) && (!clocks_run_true || c.follows_at_once() || untold);
-            !s.live || renewed || counts || kills || run
-        });
+    /// Counters that fell where the agent was started again, under the start that they had: only where nobody could know.
+    pub(crate) fn judge_falls(&mut self) {
+        for fall in std::mem::take(&mut self.collector.falls) {
+            let s = &self.collector.series[fall.at];
+            let c = s.container.as_deref().and_then(|id| self.engine.any(id));
+            if !c.is_some_and(|c| self.may_fall(c, s)) {
+                self.collector.is_wrong(&fall);
+            }
+        }
+    }
+
+    fn may_fall(&self, c: &Container, s: &Series) -> bool {
+        match s.metric.name {
+            "container.restarts" => self.is_set_back(c),
+            _ => c.mistaken || is_renewed(c, s),
+        }
+    }
+
+    /// `docker start` has set the count back. With a restart since, only the count itself would tell.
+    fn is_set_back(&self, c: &Container) -> bool {
+        c.restarts > 0 && c.counted_since + MEMORY > self.store.killed
+    }
+
+    /// The container's numbers come, or inspect tells, or they are published: with the first ones the agent judges whether
+    /// the run goes on.
+    pub(crate) fn judge_run(&mut self, id: &str, published: bool) {
+        let Some(c) = self.engine.any(id).filter(|c| !c.judged) else { return };
+        // They wait for inspect, unless it fails.
+        let mistaken = (published || c.came && c.told_start.is_some()) && self.is_like_the_former_run(c);
+        if let Some(c) = self.engine.any_mut(id) {
+            c.mistaken |= mistaken;
+            c.judged = published;
+        }
+    }
+
+    /// All that is known of the run that was published is its start, by our clock; of this one, how old it is by the clocks
+    /// as they are now, and no closer than it takes to ask.
+    fn is_like_the_former_run(&self, c: &Container) -> bool {
+        if !may_be_unseen(c, c.run_since) {
+            return false;
+        }
+        let starts = self.collector.live().filter(|s| s.container.as_deref() == Some(c.id.as_str()));
+        let starts = starts.filter(|s| s.metric.kind == Kind::Counter && !is_state(s.metric.name)).map(|s| s.start.0);
+        let Some((published, began)) = starts.min().zip(c.started_at) else { return false };
+        match c.told_start {
+            // The list's words round, and are compared with the time of death.
+            None => {
+                let up = up_for((self.now - c.run_since) / SECOND);
+                let unclear = (up.below - up.at_least + 3) * SECOND;
+                !self.clocks_run_true || c.run_since < self.store.killed + unclear
+            }
+            Some(told) if told == began => {
+                began.saturating_add_signed(self.clock - self.engine.clock) <= published + VAGUE
+            }
+            // It began after inspect told of the one before, and no event has come that spoke of it.
+            Some(_) => c.heard.is_none_or(|at| at < c.run_since),
+        }
     }
 
     /// What nothing happened to goes on.
@@ -116,31 +163,26 @@ impl World {
         let calm = !self.ever_failed && !self.blind && !self.ever_anonymous && !self.engine.inspect_forbidden;
         let healthy = self.engine.list == Call::Works && self.engine.connect == Call::Works;
         let as_before = self.choices.last().is_none_or(|(at, _)| at + MEMORY < killed);
-        if !calm
-            || !healthy
-            || !as_before
-            || !self.store.had_listed
-            || self.choice.max > 0
-            || self.choice.concurrency > 0
-        {
+        if !calm || !healthy || !as_before || self.choice.max > 0 || self.choice.concurrency > 0 {
             return;
         }
         for c in &self.engine.containers {
             let series = self.collector.series.iter().enumerate();
             let live = series.filter(|(_, s)| s.live && s.container.as_deref() == Some(c.id.as_str()));
-            let is_vague = |name| SIZE_METRICS.contains(&name) || name == "container.memory.oom_kill.count";
-            let live = live.filter(|(_, s)| !is_vague(s.metric.name)).map(|(at, s)| (at, s.ends));
-            self.duties.push((self.now + SETTLED, killed, Duty::GoesOn(c.id.clone(), live.collect())));
+            let live = live.filter(|(_, s)| !SIZE_METRICS.contains(&s.metric.name) && !untold(c, s));
+            let live = live.map(|(at, s)| (at, s.ends));
+            let known_until = if c.is_running() { c.known_until } else { c.stated_at };
+            self.duties.push((self.now + SETTLED, known_until, Duty::GoesOn(c.id.clone(), live.collect())));
         }
     }
 
-    pub(crate) fn check_goes_on(&mut self, id: &ContainerId, killed: u64, series: &[(usize, u32)]) {
+    pub(crate) fn check_goes_on(&mut self, id: &ContainerId, known_until: u64, series: &[(usize, u32)]) {
         let undisturbed = |c: &Container| {
             let works = [c.stats, c.inspect].iter().all(|call| *call == Call::Works);
-            works && !c.ever_failed && !c.inspect_failed && c.touched + MEMORY < killed
+            works && !c.ever_failed && !c.inspect_failed && c.touched + MEMORY < known_until
         };
         let goes_on = self.engine.containers.iter().any(|c| c.id == *id && undisturbed(c));
-        let as_before = self.choices.last().is_none_or(|(at, _)| at + MEMORY < killed);
+        let as_before = self.choices.last().is_none_or(|(at, _)| at + MEMORY < known_until);
         if !goes_on || !as_before || self.ever_failed || self.blind || self.ever_anonymous {
             return;
         }
@@ -152,11 +194,42 @@ impl World {
     }
 }
 
+/// Whether the numbers that were published before may be older than this.
+fn may_be_unseen(c: &Container, at: u64) -> bool {
+    at + MEMORY > c.known_until
+}
+
+/// An interface that is made anew counts from zero, and nothing else tells of it.
+fn is_renewed(c: &Container, s: &Series) -> bool {
+    let name = s.attributes.pairs().iter().find(|(key, _)| *key == "network.interface.name");
+    name.and_then(|(_, name)| c.renewed(name.as_ref())).is_some_and(|at| may_be_unseen(c, at))
+}
+
+/// Whether this series has to end because of what nobody told: only inspect does, and it is not asked again for as long as
+/// no event speaks of the container. The next agent asks, and ends what the one before had to take for true: a limit that
+/// was taken away.
+fn untold(c: &Container, s: &Series) -> bool {
+    let is_gone = match s.metric.name {
+        "container.cpu.limit" => c.cpu_limit.is_none(),
+        "container.memory.limit" | "container.memory.available" => c.memory_limit.is_none(),
+        // Of a run before: that another one has begun was not told.
+        KILLS => c.kills == 0,
+        // The list's words do not tell it of a paused one.
+        "container.status.health" => {
+            c.state == State::Paused
+                && s.attributes.pairs().iter().all(|(_, is)| c.health.is_none_or(|h| h.as_str() != &**is))
+        }
+        _ => false,
+    };
+    is_gone && c.unseen.is_some()
+}
+
 mod cases {
     use super::*;
     use crate::script::Change::*;
+    use crate::script::Moment::*;
     use crate::script::Step::*;
-    use crate::script::{Script, Step};
+    use crate::script::{Delay, Script, Step};
     use crate::world::play;
 
     fn check(settings: Choice, steps: &[Step]) {
@@ -207,5 +280,31 @@ mod cases {
         let oom = |fatal| Do(0, OutOfMemory { fatal });
         check(Choice::default(), &[Pass(3000), oom(false), oom(false), Pass(100), Kill, Pass(100), Begin, oom(false)]);
         check(Choice::default(), &[Pass(3000), oom(true), Pass(100), Kill, Pass(100), Begin, Pass(100), Do(0, Start)]);
+    }
+
+    #[test]
+    fn a_limit_that_was_taken_away_and_nobody_told_of_ends_with_the_next_agent() {
+        check(Choice::default(), &[Pass(1), Quietly(1, Limit(2)), Pass(5100), Kill]);
+    }
+
+    #[test]
+    fn a_count_of_restarts_that_was_set_back_meanwhile_counts_anew_whatever_the_clocks_show() {
+        // Ours is ahead of the engine's; then of a container that had stopped; then the kill came before inspect told.
+        let again = [Do(0, Exit(0)), Do(0, Start)];
+        check(Choice::default(), &[&[Do(0, Restart), Clock(60), Pass(100), Kill], &again[..]].concat());
+        check(Choice::default(), &[Do(0, WaitToRestart(1)), Clock(1), Pass(10), Kill, Do(0, Start)]);
+        check(Choice::default(), &[&[Quietly(0, WaitToRestart(1)), Pass(300)], &again[1..], &[Kill]].concat());
+    }
+
+    #[test]
+    fn a_run_whose_numbers_waited_for_inspect_while_our_clock_was_set_back_does_not_begin_after_them() {
+        let delays = [(20, Early), (74, Early), (0, Early), (0, Early), (927, Late), (1, Early)];
+        let delays = delays.map(|(ms, moment)| Delay(ms, moment)).to_vec();
+        let before = [Do(0, Remove), Pass(780), Run(0), Run(0), Pass(259), Run(0), Pass(81)];
+        let steps = [&before[..], &[Do(2, Restart), Kill, Begin, Pass(1021), Clock(-1), Pass(1)]].concat();
+        let script = Script { settings: Choice::default(), running: 2, delays, steps };
+        if let Err(wrong) = play(&script) {
+            panic!("{wrong}");
+        }
     }
 }

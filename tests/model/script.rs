@@ -2,6 +2,7 @@
 
 use proptest::collection::vec;
 use proptest::prelude::*;
+use proptest::strategy::Union;
 
 /// A whole course of events.
 #[derive(Debug, Clone)]
@@ -171,18 +172,17 @@ pub(crate) enum Weather {
 
 const MOST_STEPS: usize = 60;
 
-/// A course of one agent. With `kills` it may be killed, and the next one goes on.
+/// A course of one agent. With `kills` it may be killed, over and over, and the next one goes on.
 pub(crate) fn script(weather: Weather, kills: bool) -> impl Strategy<Value = Script> {
-    let step = match weather {
-        Weather::Fair => prop_oneof![6 => pass(), 7 => happens(), 1 => agent()].boxed(),
-        Weather::Foul => prop_oneof![6 => pass(), 5 => happens(), 2 => agent(), 5 => fault()].boxed(),
+    let mut kinds = match weather {
+        Weather::Fair => vec![(6, pass()), (7, happens()), (1, agent())],
+        Weather::Foul => vec![(6, pass()), (5, happens()), (2, agent()), (5, fault())],
     };
-    (choice(), 0..4u8, vec(delay(), 0..12), vec(step, 1..MOST_STEPS)).prop_map(
-        move |(settings, running, delays, mut steps)| {
-            steps.retain(|step| kills || !matches!(step, Step::Kill | Step::Begin));
-            Script { settings, running, delays, steps }
-        },
-    )
+    if kills {
+        kinds.push((1, prop_oneof![Just(Step::Kill), Just(Step::Begin)].boxed()));
+    }
+    (choice(), 0..4u8, vec(delay(), 0..12), vec(Union::new_weighted(kinds), 1..MOST_STEPS))
+        .prop_map(|(settings, running, delays, steps)| Script { settings, running, delays, steps })
 }
 
 fn delay() -> impl Strategy<Value = Delay> {
@@ -190,16 +190,17 @@ fn delay() -> impl Strategy<Value = Delay> {
     (prop_oneof![4 => 0..10u16, 3 => 10..120u16, 1 => 120..1500u16], moment).prop_map(|(ms, at)| Delay(ms, at))
 }
 
-fn pass() -> impl Strategy<Value = Step> {
-    prop_oneof![3 => 1..30u16, 3 => 30..300u16, 2 => 300..1500u16, 1 => 1500..6000u16].prop_map(Step::Pass)
+fn pass() -> BoxedStrategy<Step> {
+    prop_oneof![3 => 1..30u16, 3 => 30..300u16, 2 => 300..1500u16, 1 => 1500..6000u16].prop_map(Step::Pass).boxed()
 }
 
-fn happens() -> impl Strategy<Value = Step> {
+fn happens() -> BoxedStrategy<Step> {
     prop_oneof![
         2 => any::<u8>().prop_map(|n| Step::Run(n % 8)),
         12 => (0..5u8, change()).prop_map(|(n, change)| Step::Do(n, change)),
         3 => (0..5u8, change()).prop_map(|(n, change)| Step::Quietly(n, change)),
     ]
+    .boxed()
 }
 
 fn change() -> impl Strategy<Value = Change> {
@@ -227,19 +228,18 @@ fn change() -> impl Strategy<Value = Change> {
     ]
 }
 
-fn agent() -> impl Strategy<Value = Step> {
+fn agent() -> BoxedStrategy<Step> {
     prop_oneof![
         3 => choice().prop_map(Step::Reload),
         2 => Just(Step::Trigger),
         1 => prop_oneof![Just(60i8), Just(-60), Just(1), Just(-1)].prop_map(Step::Clock),
         1 => prop_oneof![Just(60i8), Just(-60), Just(-1)].prop_map(Step::EngineClock),
         1 => Just(Step::Refuse),
-        2 => Just(Step::Kill),
-        4 => Just(Step::Begin),
     ]
+    .boxed()
 }
 
-fn fault() -> impl Strategy<Value = Step> {
+fn fault() -> BoxedStrategy<Step> {
     prop_oneof![
         4 => call(false).prop_map(Step::List),
         3 => call(false).prop_map(Step::Connect),
@@ -249,6 +249,7 @@ fn fault() -> impl Strategy<Value = Step> {
         1 => any::<bool>().prop_map(Step::Anonymous),
         6 => stream().prop_map(Step::Events),
     ]
+    .boxed()
 }
 
 fn call(may_be_forbidden: bool) -> impl Strategy<Value = Call> {

@@ -97,7 +97,7 @@ pub(crate) fn compare(question: &Question<'_>, collector: &Collector) -> Vec<Str
             // Another run that inspect told of begins with the next numbers.
             let right = match restarts {
                 true => c.starts.contains(&s.start.0),
-                false => c.started_at.is_some_and(|at| is_start(at, s.start.0, question)) || c.samples == 0,
+                false => c.started_at.is_some_and(|at| is_start(at, s.start.0, c)) || c.samples == 0,
             };
             if !right {
                 wrong.push(format!("{who}: {} starts at {:?}, not at {:?}", s.metric.name, s.start, c.started_at));
@@ -435,10 +435,11 @@ fn container_resource(resource: &Resource, q: &Question<'_>, c: &Container) -> O
     difference(resource, &expected, on_points, if vague(q, c) { "color" } else { "" })
 }
 
-/// Whether a run that began `at` may have this start. An agent that goes on where another was killed puts the run behind
-/// the latest start that was published, which may be its own.
-fn is_start(at: u64, start: u64, question: &Question<'_>) -> bool {
-    at == start || question.was_killed && start == at + MILLISECOND
+/// Whether a run that began `at` may have this start. If an agent was killed when it had published kills of the run and no
+/// numbers, the next one lets the run begin just after: what it counts of kills starts over, and nobody remembers how many
+/// there were.
+fn is_start(at: u64, start: u64, c: &Container) -> bool {
+    at == start || c.kills_since.iter().any(|since| at <= *since && start == since + MILLISECOND)
 }
 
 const MILLISECOND: u64 = 1_000_000;

@@ -512,8 +512,21 @@ impl World {
         }
         if let Some(event) = &event {
             let now = self.now;
+            let is_like_it =
+                |next: &EngineEvent| next.container == event.container && matches!(next.action, Action::Health(_));
+            let mut queue = self.watching.iter().flat_map(|w| &w.queue);
+            let more_of_it = queue.any(|(_, next)| next.as_ref().is_some_and(is_like_it));
             if let Some(c) = self.engine.find(&event.container) {
                 (c.touched, c.described) = (now, None);
+                if event.action == Action::Start {
+                    c.heard = Some(now);
+                }
+                // News of a health that is over may come after inspect told of the next, which no event tells. Of a paused
+                // container the list's words do not tell it either.
+                let is_over = matches!(event.action, Action::Health(health) if health != c.health);
+                if is_over && c.state == State::Paused && !more_of_it {
+                    c.unseen = Some(now);
+                }
             }
             self.expect_reaction(event);
         }
@@ -602,6 +615,9 @@ impl World {
             self.note(&format!("answer, of {:.3} ms: {}", computed as f64 / 1e6, brief(&input)));
         }
         let told = self.heed_answer(&call, &input, computed);
+        if let Input::Sampled(question, Ok(_)) | Input::Inspected(question, Ok(_)) = &input {
+            self.judge_run(question.id.as_str(), false);
+        }
         self.delivered = now;
         self.apply(input);
         if let Some(id) = told {
@@ -740,6 +756,8 @@ impl World {
                 // An answer of a moment before something happened describes what was.
                 c.described = answer.as_ref().ok().filter(|_| computed > c.touched || computed == now).map(|_| now);
                 c.samples = 0;
+                let told = answer.as_ref().ok().and_then(|details| details.started_at);
+                c.told_start = told.map(|at| at.0).or(c.told_start);
                 // An answer without what the settings ask for now does not count.
                 if answer.is_ok()
                     && c.unseen.is_some_and(|at| at < computed || at == computed && call.moment == Moment::Late)
@@ -751,13 +769,13 @@ impl World {
                 let c = self.engine.find(&question.id)?;
                 c.told = call.numbers.clone();
                 c.samples += 1;
+                c.came = true;
                 return Some(question.id.clone());
             }
             Input::Sized(id, Ok(size)) if !size.is_empty() => {
-                let now = self.now;
                 let c = self.engine.find(id)?;
                 c.sizes.push(*size);
-                c.sized_at = now;
+                c.sized_at = call.asked;
             }
             Input::EventsOpened(Ok(())) => {
                 let watching = self.watching.get_or_insert(Watching { open: true, queue: VecDeque::new() });
@@ -904,6 +922,8 @@ impl World {
         let refuse = self.refuse && commit.batch.retractions() > 0;
         self.collector.may_forget = self.may_forget();
         let told = self.collector.take(commit, refuse);
+        told.sampled.iter().for_each(|id| self.judge_run(id, true));
+        self.judge_falls();
         self.store.keep(commit);
         if self.trace {
             let (points, ends) = (commit.batch.points(), commit.batch.retractions());
@@ -916,6 +936,11 @@ impl World {
         if refuse {
             (self.refuse, self.ever_refused) = (false, true);
             self.refused.push((self.now + 300 * MS, told.refused));
+        }
+        for c in &mut self.engine.containers {
+            if told.stated.iter().any(|id| **id == *c.id.as_str()) {
+                c.stated_at = self.now;
+            }
         }
         for container in told.sampled {
             self.sampled_at.retain(|(c, _)| *c != container);
