@@ -67,7 +67,7 @@ impl World {
         self.streams.close_all();
         self.watching = None;
         (self.good, self.failing, self.attempts, self.retry) = (false, None, 0, None);
-        (self.introduced, self.last_list) = (false, None);
+        (self.introduced, self.last_list, self.listed_of) = (false, None, 0);
     }
 
     pub(crate) fn begin_anew(&mut self) {
@@ -148,7 +148,8 @@ impl World {
             None => {
                 let up = up_for((self.now - c.run_since) / SECOND);
                 let unclear = (up.below - up.at_least + 3) * SECOND;
-                !self.clocks_run_true || c.run_since < self.store.killed + unclear
+                let listed_since = self.listed_of > c.run_since;
+                !self.clocks_run_true || !listed_since || c.run_since < self.store.killed + unclear
             }
             Some(told) if told == began => {
                 began.saturating_add_signed(self.clock - self.engine.clock) <= published + VAGUE
