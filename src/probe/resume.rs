@@ -119,8 +119,9 @@ impl Tracker {
             None if goes_on => self.go_on(published.start, published.start),
             _ => {
                 self.ran_before = true;
-                self.facts_mut().run_start = UnixNanos::UNKNOWN;
-                self.forget_kills();
+                // Kills that were published are another run's. Those that were told since are this one's.
+                let facts = self.facts_mut();
+                (facts.run_start, facts.kills_since) = (UnixNanos::UNKNOWN, None);
                 if let Some(told) = told {
                     self.start_run(told, now);
                 }

@@ -281,6 +281,9 @@ mod cases {
         let oom = |fatal| Do(0, OutOfMemory { fatal });
         check(Choice::default(), &[Pass(3000), oom(false), oom(false), Pass(100), Kill, Pass(100), Begin, oom(false)]);
         check(Choice::default(), &[Pass(3000), oom(true), Pass(100), Kill, Pass(100), Begin, Pass(100), Do(0, Start)]);
+        // It is told of before the first numbers show that the run is another one.
+        let no_numbers = [Stats(0, Call::Fails), Begin, Pass(1), oom(false)];
+        check(Choice::default(), &[&[Pass(1), Quietly(0, Restart), Kill], &no_numbers[..]].concat());
     }
 
     #[test]
