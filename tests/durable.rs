@@ -5,27 +5,31 @@
 
 use std::fmt::Write as _;
 use std::fs;
-use std::io::{BufRead, BufReader};
-use std::process::{Child, Command, Output, Stdio};
+use std::process::Output;
 use std::sync::{Arc, Mutex};
 
-use dockpulse::model::time::Clock;
-use dockpulse::sink::belief::Belief;
-use rustix::process::{Pid, Signal, kill_process};
-use tempfile::TempDir;
+use rustix::process::Signal;
 
+#[path = "support/believed.rs"]
+mod believed;
 #[expect(dead_code, reason = "other tests use more of it")]
 #[path = "support/collector.rs"]
 mod collector;
 #[expect(dead_code, reason = "other tests use more of it")]
 #[path = "support/engine.rs"]
 mod engine;
+#[path = "support/memory.rs"]
+mod memory;
+#[path = "support/pace.rs"]
+mod pace;
+#[path = "support/process.rs"]
+mod process;
 
-use collector::Collector;
+use believed::Rig;
 use engine::SmallEngine;
 
-/// So many requests, one each interval, until something must have happened.
-const PATIENCE: usize = 300;
+/// What it keeps outlives it, and at its end it has all the time that it needs.
+const KEEPS: &str = "outbox: { directory: state }\nshutdown: { timeout: 60s }";
 
 /// A container of an engine that changes.
 #[derive(Debug, Clone)]
@@ -111,141 +115,29 @@ fn sampled(c: &mut Container) -> String {
     )
 }
 
-/// A folder with settings and a state directory, engines, and what the collector believes.
-struct Rig {
-    folder: TempDir,
-    engines: Vec<SmallEngine>,
-    agent: Option<Child>,
-    log: Arc<Mutex<String>>,
-    collector: Collector,
-    belief: Belief,
-    read: usize,
-    clock: Clock,
+/// A rig with an engine for each world, and the names and endpoints of these; with settings, and not running yet.
+async fn rig(worlds: &[&World]) -> (Rig, Vec<(String, String)>) {
+    let rig = Rig::new().await;
+    let engine = |(i, world): (usize, &&World)| {
+        let (name, world) = (format!("engine-{i}"), (*world).clone());
+        let at = rig.folder.path().join(&name);
+        fs::create_dir(&at).unwrap();
+        (name, SmallEngine::answering(&at, move |path| world.answer(path)).endpoint())
+    };
+    let engines: Vec<_> = worlds.iter().enumerate().map(engine).collect();
+    rig.write_settings(&engines, KEEPS);
+    (rig, engines)
 }
 
-impl Rig {
-    async fn of(worlds: &[&World]) -> Self {
-        let folder = tempfile::tempdir().unwrap();
-        let engine = |(i, world): (usize, &&World)| {
-            let (at, world) = (folder.path().join(format!("engine-{i}")), (*world).clone());
-            fs::create_dir(&at).unwrap();
-            SmallEngine::answering(&at, move |path| world.answer(path))
-        };
-        let engines = worlds.iter().enumerate().map(engine).collect();
-        let (collector, log) = (Collector::start().await, Arc::default());
-        let (belief, clock) = (Belief::default(), Clock::start());
-        let rig = Self { folder, engines, agent: None, log, collector, belief, read: 0, clock };
-        rig.write_settings(worlds.len(), "");
-        rig
-    }
-
-    fn write_settings(&self, engines: usize, more: &str) {
-        let mut text = format!("interval: 100ms\ntelemetry: {{ metrics: false, traces: false }}\n{more}\nengines:\n");
-        for (i, engine) in self.engines.iter().take(engines).enumerate() {
-            writeln!(text, "  - {{ name: engine-{i}, endpoint: \"{}\" }}", engine.endpoint()).unwrap();
-        }
-        write!(text, "export: {{ endpoint: {} }}\nshutdown: {{ timeout: 2s }}\n", self.collector.url()).unwrap();
-        text.push_str("outbox: { directory: state }\n");
-        fs::write(self.folder.path().join("settings.yaml"), text).unwrap();
-    }
-
-    fn command(&self, command: &str) -> Command {
-        let mut program = Command::new(env!("CARGO_BIN_EXE_dockpulse"));
-        program.args([command, "--config", "settings.yaml"]).current_dir(self.folder.path()).env_clear();
-        program.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
-        program
-    }
-
-    fn start(&mut self) {
-        let mut agent = self.command("run").spawn().unwrap();
-        let (lines, to) = (BufReader::new(agent.stderr.take().unwrap()).lines(), self.log.clone());
-        std::thread::spawn(move || {
-            for line in lines.map_while(Result::ok) {
-                writeln!(to.lock().unwrap(), "{line}").unwrap();
-            }
-        });
-        self.agent = Some(agent);
-    }
-
-    fn kill(&mut self) {
-        let mut agent = self.agent.take().unwrap();
-        agent.kill().unwrap();
-        agent.wait().unwrap();
-    }
-
-    /// Ends the agent in order. Returns its exit status.
-    async fn terminate(&mut self) -> Option<i32> {
-        let mut agent = self.agent.take().unwrap();
-        kill_process(Pid::from_child(&agent), Signal::TERM).unwrap();
-        tokio::task::spawn_blocking(move || agent.wait().unwrap().code()).await.unwrap()
-    }
-
-    async fn once(&self) -> Output {
-        let mut command = self.command("once");
-        tokio::task::spawn_blocking(move || command.output().unwrap()).await.unwrap()
-    }
-
-    async fn believes(&mut self, containers: &[&str]) {
-        self.until(|rig| rig.live() == containers).await;
-    }
-
-    async fn until(&mut self, what: impl Fn(&Self) -> bool) {
-        let most = self.read + PATIENCE;
-        while !what(self) {
-            assert!(self.read < most, "not within {PATIENCE} requests: {:?}\n{}", self.live(), self.log());
-            let received = self.collector.wait_for(self.read + 1).await;
-            self.belief.apply(&received[self.read].message(), self.clock.now());
-            self.read += 1;
-        }
-    }
-
-    fn live(&self) -> Vec<&str> {
-        let mut names: Vec<&str> =
-            self.belief.live().filter_map(|e| Some(&**e.resource.text("container.name")?)).collect();
-        names.sort_unstable();
-        names.dedup();
-        names
-    }
-
-    fn has(&self, container: &str, metric: &str) -> bool {
-        self.belief.live().any(|e| {
-            *e.id.metric.name == *metric && e.resource.text("container.name").is_some_and(|name| &**name == container)
-        })
-    }
-
-    /// How many lives the container's series have begun at most.
-    fn lives(&self, container: &str) -> u32 {
-        let of = |e: &dockpulse::sink::belief::Entry<'_>| {
-            e.resource.text("container.name").is_some_and(|name| &**name == container)
-        };
-        self.belief.series().filter(of).map(|e| e.series.lives).max().unwrap_or(0)
-    }
-
-    fn log(&self) -> String {
-        self.log.lock().unwrap().clone()
-    }
-
-    /// Ends the agent; everything is retracted and no rule was broken.
-    async fn end(mut self) {
-        assert_eq!(self.terminate().await, Some(0), "{}", self.log());
-        self.until(|rig| rig.belief.live().next().is_none()).await;
-        assert_eq!(self.belief.violations(), [], "{}", self.log());
-    }
-}
-
-impl Drop for Rig {
-    fn drop(&mut self) {
-        if let Some(agent) = &mut self.agent {
-            let _ = agent.kill();
-            let _ = agent.wait();
-        }
-    }
+async fn once(rig: &Rig) -> Output {
+    let mut command = rig.command("once");
+    tokio::task::spawn_blocking(move || command.output().unwrap()).await.unwrap()
 }
 
 #[tokio::test]
 async fn what_vanished_while_the_agent_was_dead_is_retracted_and_the_rest_goes_on_without_a_gap() {
     let world = World::of(&["db", "web"]);
-    let mut rig = Rig::of(&[&world]).await;
+    let (mut rig, _) = rig(&[&world]).await;
     rig.start();
     rig.until(|rig| rig.has("db", "container.cpu.usage") && rig.has("web", "container.cpu.usage")).await;
     rig.kill();
@@ -259,17 +151,32 @@ async fn what_vanished_while_the_agent_was_dead_is_retracted_and_the_rest_goes_o
     rig.end().await;
 }
 
-#[tokio::test]
-async fn what_could_not_be_delivered_at_the_end_waits_for_the_next_start() {
-    let world = World::of(&["db", "web"]);
-    let mut rig = Rig::of(&[&world]).await;
+/// An agent that has ended within `timeout` while its collector was away, and its exit status.
+async fn ended_alone(world: &World, timeout: &str) -> (Rig, Vec<(String, String)>, Option<i32>) {
+    let (mut rig, engines) = rig(&[world]).await;
+    rig.write_settings(&engines, &KEEPS.replace("60s", timeout));
     rig.start();
     rig.believes(&["db", "web"]).await;
     rig.collector.stop().await;
-    assert_eq!(rig.terminate().await, Some(0), "{}", rig.log());
+    let status = rig.terminate().await;
+    (rig, engines, status)
+}
+
+#[tokio::test]
+async fn what_could_not_be_delivered_at_the_end_waits_for_the_next_start() {
+    let world = World::of(&["db", "web"]);
+    let (mut rig, mut engines, mut status) = ended_alone(&world, "2s").await;
+    for _ in 0..9 {
+        // Who gets no time just before the deadline cannot tell what it keeps, and says so.
+        if status == Some(1) {
+            (rig, engines, status) = ended_alone(&world, "5s").await;
+        }
+    }
+    assert_eq!(status, Some(0), "{}", rig.log());
     assert!(rig.log().contains("retractions) wait in state for the next start"), "{}", rig.log());
     world.remove("web");
     rig.collector.listen().await;
+    rig.write_settings(&engines, KEEPS);
     rig.start();
     rig.until(|rig| rig.live() == ["db"] && rig.lives("db") == 2).await;
     rig.end().await;
@@ -278,15 +185,15 @@ async fn what_could_not_be_delivered_at_the_end_waits_for_the_next_start() {
 #[tokio::test]
 async fn an_engine_that_is_taken_out_of_the_settings_meanwhile_is_retracted_and_may_come_back() {
     let (one, other) = (World::of(&["db"]), World::of(&["web"]));
-    let mut rig = Rig::of(&[&one, &other]).await;
+    let (mut rig, engines) = rig(&[&one, &other]).await;
     rig.start();
     rig.believes(&["db", "web"]).await;
     rig.kill();
-    rig.write_settings(1, "");
+    rig.write_settings(&engines[..1], KEEPS);
     rig.start();
     rig.believes(&["db"]).await;
-    rig.write_settings(2, "");
-    kill_process(Pid::from_child(rig.agent.as_ref().unwrap()), Signal::HUP).unwrap();
+    rig.write_settings(&engines, KEEPS);
+    rig.agent().signal(Signal::HUP);
     rig.believes(&["db", "web"]).await;
     assert_eq!((rig.lives("db"), rig.lives("web")), (1, 2), "{}", rig.log());
     rig.kill();
@@ -300,11 +207,11 @@ async fn an_engine_that_is_taken_out_of_the_settings_meanwhile_is_retracted_and_
 #[tokio::test]
 async fn a_metric_that_was_turned_off_meanwhile_ends_alone() {
     let world = World::of(&["web"]);
-    let mut rig = Rig::of(&[&world]).await;
+    let (mut rig, engines) = rig(&[&world]).await;
     rig.start();
     rig.until(|rig| rig.has("web", "container.pids.count")).await;
     rig.kill();
-    rig.write_settings(1, "metrics: { container.pids.count: false }");
+    rig.write_settings(&engines, &format!("{KEEPS}\nmetrics: {{ container.pids.count: false }}"));
     rig.start();
     rig.until(|rig| !rig.has("web", "container.pids.count")).await;
     assert_eq!((rig.live(), rig.lives("web")), (vec!["web"], 1), "{}", rig.log());
@@ -314,12 +221,12 @@ async fn a_metric_that_was_turned_off_meanwhile_ends_alone() {
 #[tokio::test]
 async fn a_second_process_does_not_take_the_directory_and_names_the_first() {
     let world = World::of(&["web"]);
-    let mut rig = Rig::of(&[&world]).await;
+    let (mut rig, _) = rig(&[&world]).await;
     rig.start();
     rig.believes(&["web"]).await;
-    let second = rig.once().await;
+    let second = once(&rig).await;
     let said = String::from_utf8(second.stderr).unwrap();
-    let first = rig.agent.as_ref().unwrap().id().to_string();
+    let first = rig.agent().id().to_string();
     assert_eq!(second.status.code(), Some(1), "{said}");
     assert!(said.lines().count() == 1 && said.contains("state") && said.contains(&first), "{said}");
     rig.end().await;
@@ -328,12 +235,12 @@ async fn a_second_process_does_not_take_the_directory_and_names_the_first() {
 #[tokio::test]
 async fn what_vanished_between_two_single_probes_is_retracted_by_the_second() {
     let world = World::of(&["db", "web"]);
-    let mut rig = Rig::of(&[&world]).await;
-    assert!(rig.once().await.status.success());
+    let (mut rig, _) = rig(&[&world]).await;
+    assert!(once(&rig).await.status.success());
     rig.believes(&["db", "web"]).await;
     world.remove("web");
     world.run("new");
-    assert!(rig.once().await.status.success());
+    assert!(once(&rig).await.status.success());
     rig.believes(&["db", "new"]).await;
     assert_eq!((rig.lives("db"), rig.lives("web")), (1, 1));
     assert_eq!(rig.belief.violations(), []);

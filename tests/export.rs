@@ -4,6 +4,8 @@
 
 #[path = "support/collector.rs"]
 mod collector;
+#[path = "support/pace.rs"]
+mod pace;
 
 use std::sync::{Arc, Mutex};
 use std::time::Duration;

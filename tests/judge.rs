@@ -149,6 +149,35 @@ fn what_is_owed_may_come_after_the_kill() {
 }
 
 #[test]
+fn a_stall_gives_nobody_time() {
+    for (stalls, lost) in [(false, 5), (true, 0)] {
+        let mut history = History::new();
+        history.give(A, 1..=5);
+        let from = history.wall();
+        history.pass(2_000);
+        if stalls {
+            history.judge.starved(from, history.wall());
+        }
+        history.kill();
+        assert_eq!(history.found(), vec![Kind::Lost; lost], "written within 1 s, of which there was none");
+    }
+    for (stalls, expected) in [(false, &[Kind::LiveRetracted][..]), (true, &[])] {
+        let mut history = History::new();
+        history.give(A, [1]);
+        history.judge.disturbed(A, history.wall());
+        let from = history.wall();
+        history.pass(4_000);
+        if stalls {
+            history.judge.starved(from, history.wall());
+        }
+        history.give(A, [2]);
+        history.send(&[Some(2)], Acknowledged);
+        history.send(&[None], Acknowledged);
+        assert_eq!(history.found(), expected, "a disturbance has its effect within 3 s");
+    }
+}
+
+#[test]
 fn what_is_owed_is_missed_at_the_end_too() {
     let mut history = History::new();
     history.give(A, 1..=20);

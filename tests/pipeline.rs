@@ -2,6 +2,7 @@
 #![expect(clippy::expect_used, reason = "a test that cannot go on fails")]
 
 use std::collections::{BTreeSet, VecDeque};
+use std::time::Duration;
 
 use futures_util::FutureExt;
 
@@ -35,6 +36,33 @@ impl Agent {
     fn batches(&mut self, input: Input) -> Vec<Batch> {
         let effects = self.pipeline.apply(input, self.now);
         self.follow(effects)
+    }
+
+    /// All batches of a probe whose answers come one after the other, the last of them not at all; then some time passes.
+    fn slow_batches(&mut self, each: Duration, then: Duration) -> Vec<Batch> {
+        let (mut calls, mut batches) = (VecDeque::new(), Vec::new());
+        let mut take = |calls: &mut VecDeque<Call>, effects: Vec<Effect>| {
+            for effect in effects {
+                match effect {
+                    Effect::Call(call) => calls.push_back(call),
+                    Effect::Commit(commit) => batches.push(commit.batch),
+                    _ => {}
+                }
+            }
+        };
+        take(&mut calls, self.pipeline.apply(Input::Trigger, self.now));
+        while calls.len() > 1 || matches!(calls.front(), Some(Call::List)) {
+            let input = calls.pop_front().map(|call| self.answer(call)).expect("there is one");
+            self.pass(each);
+            take(&mut calls, self.pipeline.apply(input, self.now));
+        }
+        self.pass(then);
+        take(&mut calls, self.pipeline.apply(Input::Wake, self.now));
+        batches
+    }
+
+    fn pass(&mut self, time: Duration) {
+        self.now = Now { wall: self.now.wall.after(time), mono: self.now.mono + time };
     }
 
     /// All batches that come of other settings.
@@ -85,7 +113,7 @@ impl Agent {
     }
 }
 
-/// See `FULL` in the pipeline.
+/// See `FULL` in the pipeline's window.
 const FULL: usize = 50_000;
 
 #[test]
@@ -106,6 +134,19 @@ fn what_fits_into_a_request_is_handed_on_once_all_have_answered() {
     let mut agent = Agent::of(100);
     assert_eq!(agent.batches(Input::Wake).len(), 1);
     assert_eq!(agent.batches(Input::Trigger).len(), 1);
+}
+
+#[test]
+fn a_probe_of_a_second_is_one_batch_which_a_container_that_hangs_delays_by_50_ms() {
+    let mut agent = Agent::of(100);
+    agent.batches(Input::Wake);
+    agent.batches(Input::Trigger);
+    let (each, window) = (Duration::from_millis(10), Duration::from_millis(50));
+    assert_eq!(agent.slow_batches(each, window - Duration::from_millis(1)).len(), 0);
+    agent.pass(Duration::from_millis(1));
+    let batches = agent.batches(Input::Wake);
+    let points: Vec<usize> = batches.iter().map(Batch::points).collect();
+    assert!(matches!(points[..], [points] if points > 99 * 30), "{points:?}");
 }
 
 /// The names of a profile's metrics that are sent here, and of those that are taken back.

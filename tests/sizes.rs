@@ -314,8 +314,10 @@ async fn the_settings_turn_it_on_and_the_collector_is_told() {
         }
     };
     let output = tokio::select! {
-        output = &mut command => output.unwrap(),
+        // What has come is heard before the command has ended.
+        biased;
         () = async { tokio::join!(server.serve(std::future::pending()), listening); } => panic!("the collector ended"),
+        output = &mut command => output.unwrap(),
     };
     assert!(output.status.success(), "{output:?}");
     assert!(names.contains(USAGE) && !names.contains(CAPACITY), "{names:?}");

@@ -133,6 +133,20 @@ impl Way {
         let (live, left_out, names, orphans) = Default::default();
         Self { clock, queue, telemetry, live, left_out, names, on_ended, orphans }
     }
+
+    /// A pipeline has ended: what is refused of it from now on is owed all the same.
+    pub(super) fn outlives(&self, finding: Finding) -> Finding {
+        self.orphans.adopt(finding.identities.clone(), finding.latest);
+        finding
+    }
+
+    /// All pipelines have ended.
+    pub(super) fn outlives_all(&self) {
+        if let Some(due) = self.orphans.stay_alone() {
+            // Retractions alone, for which there is always room.
+            let _ = self.queue.push(due, self.clock.now());
+        }
+    }
 }
 
 /// Engines that are being watched.
@@ -170,6 +184,9 @@ impl Running {
             floor: believed.latest,
             crash: None,
         };
+        if !believed.ended.is_empty() {
+            running.floor = way.orphans.adopt(believed.ended, believed.latest);
+        }
         let mut before = believed.engines;
         let kept: Vec<_> = watched.iter().map(|watched| before.remove(watched.key()).unwrap_or_default()).collect();
         running.leave_behind(before);
@@ -264,10 +281,10 @@ impl Running {
         }
         while let Some(ended) = self.tasks.join_next().await {
             if let Ok(finding) = ended {
-                self.way.orphans.adopt(finding.identities, finding.latest);
+                self.way.outlives(finding);
             }
         }
-        self.way.orphans.stay_alone();
+        self.way.outlives_all();
     }
 
     /// Waits until a pipeline ends by itself, which it must not.

@@ -68,7 +68,7 @@ pub async fn once(
         loop {
             tokio::select! {
                 ended = running.tasks.join_next() => match ended {
-                    Some(Ok(finding)) => findings.push(finding),
+                    Some(Ok(finding)) => findings.push(way.outlives(finding)),
                     Some(Err(error)) => crash = Some(error.to_string()),
                     None => break,
                 },
@@ -78,6 +78,7 @@ pub async fn once(
                 }
             }
         }
+        way.outlives_all();
         let within = if stopped { settings.shutdown.timeout } else { settings.export.timeout };
         let _ = end.send(Some(clock.now().mono + within));
         (findings, stopped, crash)

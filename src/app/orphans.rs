@@ -1,5 +1,5 @@
-//! What is still owed for engines that are no longer watched: retractions of theirs that the collector refused. Their own
-//! ledgers are gone, so one that outlives them owes these again.
+//! What is still owed for engines that are no longer watched, and of what ended before a restart of the agent: retractions
+//! that the collector refused. The ledgers that made them are gone, so one that outlives them owes these again.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -9,7 +9,7 @@ use crate::model::published::Decision;
 use crate::model::series::{Fingerprint, Resource};
 use crate::model::time::UnixNanos;
 
-/// The debts of engines that left. One for all; shared.
+/// The debts of ledgers that are gone. One for all; shared.
 #[derive(Debug, Default)]
 pub(super) struct Orphans(Mutex<Debts>);
 
@@ -20,24 +20,30 @@ struct Debts {
 }
 
 impl Orphans {
-    /// An engine is no longer watched. Returns a time below which nothing of it will be sent any more: the points of
-    /// whoever publishes under the same identities lie above it.
+    /// An engine is no longer watched, or an agent before this one has ended these. Returns a time below which nothing of
+    /// it will be sent any more: the points of whoever publishes under the same identities lie above it.
     pub(super) fn adopt(&self, identities: Vec<Fingerprint>, latest: UnixNanos) -> UnixNanos {
-        self.debts().ledger.inherit(identities, latest);
+        let mut debts = self.debts();
+        debts.ledger.inherit(identities, latest);
         // What is owed again bears times that follow close on those of the engine, not the time at which it is sent.
-        latest.after(STEP * u32::from(TRIES + 1))
+        debts.ledger.latest().after(STEP * u32::from(TRIES + 1))
     }
 
-    /// No engine is watched any more, so nobody asks for what is due: it is given as soon as it is owed.
-    pub(super) fn stay_alone(&self) {
-        self.debts().alone = true;
+    /// No engine is watched any more, so nobody asks for what is due: it is given as soon as it is owed. What has to be
+    /// sent at once, if anything has.
+    pub(super) fn stay_alone(&self) -> Option<Decision> {
+        let mut debts = self.debts();
+        debts.alone = true;
+        debts.due()
     }
 
-    /// The collector refused these. What has to be sent at once, if anything has.
+    /// The collector refused these. What has to be sent at once, if anything has: what was not refused before, so that it
+    /// is in the outbox again before the batch that it was in leaves it. The rest waits for the next batch of an engine,
+    /// so that a collector that refuses everything is not asked without a pause.
     pub(super) fn owe(&self, refused: &[(Arc<Resource>, Point)]) -> Option<Decision> {
         let mut debts = self.debts();
-        debts.ledger.owe_again(refused);
-        if debts.alone { debts.due() } else { None }
+        let is_first = debts.ledger.owe_again(refused);
+        if is_first || debts.alone { debts.due() } else { None }
     }
 
     /// An engine sends a batch: what has to be sent before it.
@@ -54,9 +60,8 @@ impl Orphans {
 
 impl Debts {
     fn due(&mut self) -> Option<Decision> {
-        // At time 0: right behind the last point.
-        let Commit { batch, changes, latest, .. } = self.ledger.commit(UnixNanos::UNKNOWN);
-        (!batch.is_empty()).then(|| Decision { batch, changes, latest, ..Decision::default() })
+        let Commit { batch, latest, .. } = self.ledger.pay_inherited();
+        (!batch.is_empty()).then(|| Decision { batch, latest, ..Decision::default() })
     }
 }
 
@@ -72,6 +77,10 @@ mod tests {
 
     fn resource() -> Arc<Resource> {
         Arc::new(Resource::new(vec![("container.id".into(), "c0ffee".into())], &[]))
+    }
+
+    fn container(n: u32) -> Arc<Resource> {
+        Arc::new(Resource::new(vec![("container.id".into(), format!("{n:012}").as_str().into())], &[]))
     }
 
     fn publish(ledger: &mut Ledger, metrics: &'static [Metric], millis: u64) -> Batch {
@@ -106,15 +115,17 @@ mod tests {
     }
 
     #[test]
-    fn what_is_refused_of_an_engine_that_left_goes_with_the_next_batch_of_another_one() {
+    fn what_is_refused_of_an_engine_that_left_goes_at_once_and_then_with_the_next_batch_of_another_one() {
         let orphans = Orphans::default();
         let (_waits, refused) = left(&orphans);
-        for tries in 1..=u64::from(TRIES) {
+        assert_eq!(times(orphans.owe(&refused)), [(8, 2)]);
+        assert!(orphans.before(&Batch::default()).is_none(), "it is owed once");
+        for tries in 2..=u64::from(TRIES) {
             assert!(orphans.owe(&refused).is_none());
             assert_eq!(times(orphans.before(&Batch::default())), [(7 + tries, 2)]);
             assert!(orphans.before(&Batch::default()).is_none(), "it is owed once");
         }
-        orphans.owe(&refused);
+        assert!(orphans.owe(&refused).is_none());
         assert!(orphans.before(&Batch::default()).is_none(), "five times");
     }
 
@@ -122,8 +133,43 @@ mod tests {
     fn at_the_end_it_goes_at_once() {
         let orphans = Orphans::default();
         let (_waits, refused) = left(&orphans);
-        orphans.stay_alone();
-        assert_eq!(times(orphans.owe(&refused)), [(8, 2)]);
+        assert!(orphans.stay_alone().is_none());
+        for tries in 1..=2 {
+            assert_eq!(times(orphans.owe(&refused)), [(7 + tries, 2)]);
+        }
+        let orphans = Orphans::default();
+        let (_waits, refused) = left(&orphans);
+        orphans.owe(&refused);
+        orphans.owe(&refused);
+        assert_eq!(times(orphans.stay_alone()), [(9, 2)], "what waited for another batch goes then");
+    }
+
+    #[test]
+    fn what_ended_before_a_restart_is_owed_like_that_of_an_engine_that_left() {
+        let (_waits, refused) = left(&Orphans::default());
+        let after = Orphans::default();
+        assert!(after.owe(&refused).is_none(), "nobody knows it");
+        assert_eq!(after.adopt(vec![resource().fingerprint()], UnixNanos(20_000_000)), UnixNanos(26_000_000));
+        assert_eq!(times(after.owe(&refused)), [(21, 2)]);
+    }
+
+    #[test]
+    fn however_much_is_refused_no_time_lies_in_what_is_left_to_others() {
+        let orphans = Orphans::default();
+        let floor = orphans.adopt((0..99).map(|n| container(n).fingerprint()).collect(), UnixNanos(20_000_000));
+        let point = publish(&mut Ledger::default(), &METRICS[..1], 1).groups[0].points[0].clone();
+        let end = Point { mark: Mark::Retracted(Reason::Removed), ..point };
+        let mut last = UnixNanos::UNKNOWN;
+        for n in 0..99 {
+            let due = orphans.owe(&[(container(n), end.clone())]).expect("it goes at once");
+            assert!(due.batch.groups.iter().all(|group| group.time < floor) && due.latest < floor);
+            last = last.max(due.latest);
+        }
+        assert_eq!(last, UnixNanos(21_000_000));
+        let next = orphans.adopt(vec![container(0).fingerprint()], UnixNanos(15_000_000));
+        assert!(next > floor, "of another engine, whose points are no later");
+        let due = orphans.owe(&[(container(0), end)]).expect("its tries begin anew");
+        assert_eq!((due.latest, due.latest < next), (UnixNanos(22_000_000), true), "its time rises");
     }
 
     #[test]
@@ -131,13 +177,14 @@ mod tests {
         let orphans = Orphans::default();
         let (_waits, refused) = left(&orphans);
         orphans.owe(&refused);
+        orphans.owe(&refused);
         let mut again = Ledger::default();
         let batch = publish(&mut again, &METRICS[..1], 20);
         let due = orphans.before(&batch).unwrap_or_default();
         let ended: Vec<&str> = due.batch.groups.iter().flat_map(|g| &g.points).map(|p| p.metric.name).collect();
         assert_eq!(ended, ["b"]);
         assert!(due.batch.groups.iter().all(|g| matches!(g.points[0].mark, Mark::Retracted(Reason::Unwatched))));
-        orphans.owe(&refused);
+        assert!(orphans.owe(&refused).is_none());
         assert!(orphans.before(&Batch::default()).is_none());
     }
 

@@ -28,7 +28,7 @@ section! {
         pub source: EngineSource = EngineSource::Auto,
         /// How long one call may take, until the whole answer is there.
         pub timeout: Duration = Duration::from_secs(10),
-        /// How many calls for numbers run at once, or auto: 8 to 512, so that a probe takes at most half the interval.
+        /// How many calls for numbers run at once, or auto: 8 to 256, so that a probe takes at most half the interval.
         pub concurrency: Concurrency = Concurrency::Auto,
         /// The version of the Docker API to speak. Default: DOCKER_API_VERSION, else the newest that both sides know.
         pub api_version: Option<ApiVersion> = None,

@@ -19,7 +19,7 @@ use std::time::Duration;
 
 use hashbrown::HashMap;
 
-use crate::model::batch::{Batch, Group, Point, Reason, SeriesPoint};
+use crate::model::batch::{Batch, Group, Mark, Point, Reason, SeriesPoint};
 use crate::model::container::ContainerId;
 use crate::model::published::{Change, Standing};
 pub use crate::model::published::{Facet, Owner};
@@ -65,6 +65,7 @@ pub struct Ledger {
     floor: UnixNanos,
     open: Commit,
     open_points: usize,
+    open_is_urgent: bool,
     /// The latest time stamp that was given.
     latest: UnixNanos,
     live: usize,
@@ -191,17 +192,18 @@ impl Ledger {
     }
 
     /// Retractions that the collector refused for good are owed again, with the next commit and as new points, unless
-    /// the series lives again or was refused too often. Those of other ledgers are passed over.
-    pub fn owe_again(&mut self, refused: &[(Arc<Resource>, Point)]) {
+    /// the series lives again or was refused too often. Those of other ledgers are passed over. Whether one is owed that
+    /// was not refused before.
+    pub fn owe_again(&mut self, refused: &[(Arc<Resource>, Point)]) -> bool {
+        let mut is_first = false;
         let mut last: Option<(&Arc<Resource>, bool)> = None;
         for (resource, point) in refused.iter().filter(|(_, point)| point.mark.is_retraction()) {
             let known = last.filter(|(of, _)| Arc::ptr_eq(of, resource)).map(|(_, known)| known);
             let known = known.unwrap_or_else(|| self.knows(resource));
             last = Some((resource, known));
-            if known {
-                self.owed.add(resource, point);
-            }
+            is_first |= known && self.owed.add(resource, point) == Some(1);
         }
+        is_first
     }
 
     fn knows(&self, resource: &Arc<Resource>) -> bool {
@@ -219,8 +221,7 @@ impl Ledger {
         let time = now.max(self.latest().after(STEP));
         (self.floor, self.latest) = (time, time);
         self.lives.values_mut().for_each(|life| life.raise(time));
-        let groups = owed.into_iter().map(|(resource, points)| Group { resource, time, points });
-        self.open.batch.groups.extend(groups);
+        self.open.batch.groups.extend(owed::groups(owed, |_| time));
     }
 
     fn write(&mut self, group: Group, ended: u32, reason: Reason) {
@@ -229,6 +230,7 @@ impl Ledger {
         }
         if !group.points.is_empty() {
             self.open_points += group.points.len();
+            self.open_is_urgent |= group.points.iter().any(|point| !matches!(point.mark, Mark::Next(_)));
             self.latest = self.latest.max(group.time);
             self.open.batch.groups.push(group);
         }
@@ -244,10 +246,15 @@ impl Ledger {
         self.open_points
     }
 
+    /// Whether it begins or ends a series, of which the collector has to know soon.
+    pub fn is_urgent(&self) -> bool {
+        self.open_is_urgent
+    }
+
     /// Takes what was decided since the last commit.
     pub fn commit(&mut self, now: UnixNanos) -> Commit {
         self.pay(now);
-        self.open_points = 0;
+        (self.open_points, self.open_is_urgent) = (0, false);
         let mut commit = std::mem::take(&mut self.open);
         (commit.changes, commit.latest) = (self.changes(), self.latest());
         commit

@@ -14,7 +14,7 @@ const MOST: usize = 16_384;
 #[derive(Debug, Default)]
 pub(super) struct Retired {
     known: HashSet<Fingerprint>,
-    /// Those that are known, the oldest first; one that is no longer known may still stand here.
+    /// The same, the oldest first.
     order: VecDeque<Fingerprint>,
 }
 
@@ -37,10 +37,12 @@ impl Retired {
         self.known.contains(&identity)
     }
 
-    /// Forgets one.
-    pub(super) fn forget(&mut self, identity: Fingerprint) {
-        if self.known.remove(&identity) {
-            self.order.retain(|known| *known != identity);
+    /// Forgets some.
+    pub(super) fn forget(&mut self, identities: impl Iterator<Item = Fingerprint>) {
+        let before = self.known.len();
+        identities.for_each(|identity| _ = self.known.remove(&identity));
+        if self.known.len() < before {
+            self.order.retain(|identity| self.known.contains(identity));
         }
     }
 
@@ -71,7 +73,7 @@ mod tests {
             retired.add(identity(n));
         }
         assert!(!retired.has(identity(0)) && retired.has(identity(1)) && retired.has(identity(MOST)));
-        retired.forget(identity(1));
+        retired.forget([identity(1), identity(0)].into_iter());
         assert!(!retired.has(identity(1)));
         assert_eq!(retired.iter().count(), MOST - 1);
     }

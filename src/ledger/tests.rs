@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::model::batch::Mark;
-use crate::model::series::{AttributeInterner, Kind, Metric, Value};
+use crate::model::series::{AttributeInterner, Fingerprint, Kind, Metric, Value};
 
 static METRICS: [Metric; 4] = [
     Metric { name: "cpu", unit: "s", kind: Kind::Counter },
@@ -414,4 +414,21 @@ fn an_end_that_waited_on_disk_is_owed_again_though_nobody_held_its_identity_mean
     desk.told();
     desk.ledger.owe_again(&[(named("web"), end)]);
     assert_eq!(desk.told().len(), 1);
+}
+
+#[test]
+fn what_is_live_is_left_to_nobody_else() {
+    let mut desk = Desk::default();
+    refused(&mut desk, &named("web"));
+    desk.publish("b", Usage, &named("db"), &["cpu"]);
+    desk.publish("c", Usage, &named("old"), &["cpu"]);
+    desk.publish("c", Usage, &named("new"), &["cpu"]);
+    let names = |identities: &[Fingerprint]| -> Vec<&str> {
+        ["web", "db", "old", "new"].into_iter().filter(|n| identities.contains(&named(n).fingerprint())).collect()
+    };
+    assert_eq!(names(&desk.ledger.identities()), ["web", "old"]);
+    desk.publish("c", Usage, &named("old"), &["cpu"]);
+    assert_eq!(names(&desk.ledger.identities()), ["web", "new"]);
+    desk.ledger.end_all(Reason::Unwatched, desk.now());
+    assert_eq!(names(&desk.ledger.identities()), ["web", "db", "old", "new"]);
 }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::Text;
 use super::batch::{Batch, Reason};
 use super::container::ContainerId;
-use super::series::{Attributes, Metric, Resource};
+use super::series::{Attributes, Fingerprint, Metric, Resource};
 use super::time::UnixNanos;
 
 /// Whose series they are.
@@ -113,6 +113,8 @@ pub struct Decision {
 pub struct Believed {
     /// By engine.
     pub engines: BTreeMap<Text, Vec<(Owner, Standing)>>,
+    /// Identities of which nothing is live any more: what waits to be delivered may still have to end something of them.
+    pub ended: Vec<Fingerprint>,
     /// No point bears a later time stamp.
     pub latest: UnixNanos,
 }

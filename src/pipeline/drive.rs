@@ -71,7 +71,7 @@ pub struct Finding {
     pub error: Option<String>,
     /// Nothing that it has sent bears a later time.
     pub latest: UnixNanos,
-    /// Under which identities it sent what may not be delivered yet.
+    /// Under which identities it sent what is over and may not be delivered yet.
     pub identities: Vec<Fingerprint>,
 }
 

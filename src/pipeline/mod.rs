@@ -5,6 +5,7 @@
 mod call;
 mod drive;
 mod resume;
+mod window;
 
 use std::fmt;
 use std::sync::Arc;
@@ -14,6 +15,7 @@ use hashbrown::HashMap;
 pub use self::call::{answer, within};
 pub use self::drive::{Change, Control, Drive, Finding, OnCommit, OnHappening, Spent, Until, drive};
 pub use self::resume::Published;
+use self::window::Window;
 use crate::convert::{self, Converter, DeviceNames};
 use crate::ledger::{Commit, Facet, Ledger, Owner};
 use crate::model::Text;
@@ -23,11 +25,7 @@ use crate::model::engine::EngineInfo;
 use crate::model::observation::{Facts, Observation};
 use crate::model::series::{Fingerprint, Resource};
 use crate::model::time::{Monotonic, Now, UnixNanos};
-use crate::probe::{self, BATCH_WINDOW, Call, Happening, Input, Output, Probe};
-
-/// A batch of so many points is not waited for any longer. A thousand containers' fit into one, so that a quick probe is
-/// one fsync.
-const FULL: usize = 50_000;
+use crate::probe::{self, Call, Happening, Input, Output, Probe};
 
 /// How one engine is watched and shown.
 #[derive(Debug, Clone, Default)]
@@ -80,7 +78,7 @@ pub struct Pipeline {
     ledger: Ledger,
     identities: HashMap<ContainerId, (Arc<Facts>, Arc<Resource>)>,
     engine: Option<Arc<Resource>>,
-    opened: Option<Monotonic>,
+    window: Option<Window>,
     told: Vec<Happening>,
     /// What the engine was called before a restart, until it says it anew.
     called: Option<Text>,
@@ -98,7 +96,7 @@ impl Pipeline {
             ledger: Ledger::default(),
             identities: HashMap::new(),
             engine: None,
-            opened: None,
+            window: None,
             told: Vec::new(),
             called: None,
             resumes: false,
@@ -140,8 +138,8 @@ impl Pipeline {
 
     /// When to wake it at the latest.
     pub fn next_wake(&self, now: Monotonic) -> Option<Monotonic> {
-        let window = self.opened.map(|at| at + BATCH_WINDOW);
-        [self.probe.next_wake(now), window].into_iter().flatten().min()
+        let closes = self.window.map(|window| window.closes(self.settings.probe.interval));
+        [self.probe.next_wake(now), closes].into_iter().flatten().min()
     }
 
     /// Other settings from now on. What is no longer right is retracted; what is new is published with the probe that
@@ -174,7 +172,7 @@ impl Pipeline {
         self.ledger.owe_again(refused);
     }
 
-    /// Under which identities something was published that may not be delivered yet.
+    /// Under which identities something was published that is over and may not be delivered yet.
     pub fn identities(&self) -> Vec<Fingerprint> {
         self.ledger.identities()
     }
@@ -229,19 +227,19 @@ impl Pipeline {
 
     /// Whether all that the probe can find out now is found out and committed; sizes are waited for within a bound.
     pub fn is_settled(&self, now: Monotonic) -> bool {
-        self.probe.is_settled() && self.opened.is_none() && !self.probe.awaits_sizes(now)
+        self.probe.is_settled() && self.window.is_none() && !self.probe.awaits_sizes(now)
     }
 
     fn commit_if_due(&mut self, now: Now) -> Option<Commit> {
         if !self.ledger.is_dirty() {
-            self.opened = None;
+            self.window = None;
             return None;
         }
-        let opened = *self.opened.get_or_insert(now.mono);
-        let full = self.ledger.waiting() >= FULL;
-        let due = full || !self.probe.is_waiting(now.mono) || now.mono.since(opened) >= BATCH_WINDOW;
+        let window = self.window.get_or_insert(Window::new(now.mono));
+        window.note(self.ledger.waiting(), self.ledger.is_urgent(), || self.probe.is_busy(now.mono), now.mono);
+        let due = !self.probe.is_waiting(now.mono) || window.closes(self.settings.probe.interval) <= now.mono;
         due.then(|| {
-            self.opened = None;
+            self.window = None;
             self.ledger.commit(now.wall)
         })
     }

@@ -166,27 +166,12 @@ impl Probe {
             Link::Failing { retry_at, retract_at, .. } => earliest([*retry_at, *retract_at]),
         };
         let list = (self.list.wanted && self.list.out.is_none() && self.is_good()).then_some(self.list.not_before);
-        let waiting = !self.inspect_queue.is_empty() || !self.sample_queue.is_empty();
-        let late = if waiting { self.calls.next_late(now) } else { None };
+        let late = if self.has_queued() { self.calls.next_late(now) } else { None };
         // Only samples are given up then: for anything else it would be waking without end.
         let unsampled = !self.sample_queue.is_empty();
         let deadline = self.cycle.as_ref().filter(|_| unsampled).map(|c| c.started.mono + LONGEST_PROBE);
         let sizes = self.sizes.next_wake(now);
         earliest([self.next_tick, link, list, late, deadline, self.events.retry_at(), sizes])
-    }
-
-    /// Whether nothing is asked and nothing waits (for sizes, see [`Probe::awaits_sizes`]): all is found out.
-    pub fn is_settled(&self) -> bool {
-        self.calls.is_empty()
-            && self.inspect_queue.is_empty()
-            && self.sample_queue.is_empty()
-            && self.list.out.is_none()
-    }
-
-    /// Whether something is still waited for that others can wait for too: a few containers that hang are not.
-    pub fn is_waiting(&self, now: Monotonic) -> bool {
-        let queued = !self.inspect_queue.is_empty() || !self.sample_queue.is_empty();
-        queued || self.list.out.is_some() || !self.calls.only_hung(now)
     }
 
     /// The engine, as far as it is known.

@@ -21,6 +21,7 @@ mod source;
 #[cfg(test)]
 mod tests;
 mod tracker;
+mod waiting;
 
 use std::fmt;
 use std::sync::Arc;
@@ -36,8 +37,8 @@ use crate::model::observation::Observation;
 use crate::model::sample::{Filesystem, Sample};
 use crate::model::time::Now;
 
-/// A batch is closed this long after its first finding even if answers are missing, so that a hung container delays
-/// the others by no more. Half of the 100 ms that are promised: the rest is for a busy machine.
+/// What was found out waits this long for the next finding, so that a hung container delays the others by no more. Half
+/// of the 100 ms that are promised: the rest is for a busy machine.
 pub const BATCH_WINDOW: Duration = Duration::from_millis(50);
 
 /// Decides whether a container is watched.
@@ -50,7 +51,7 @@ pub struct Settings {
     pub interval: Duration,
     /// For how long a failing list retracts nothing.
     pub list_failure_grace: Duration,
-    /// Calls at once; `None`: 8 to 512, so that a probe takes at most half the interval.
+    /// Calls at once; `None`: 8 to 256, so that a probe takes at most half the interval.
     pub concurrency: Option<usize>,
     /// Whether stopped containers keep their state series.
     pub stopped: bool,

@@ -65,9 +65,9 @@ struct Out {
     suspect: bool,
 }
 
-/// The least and the most calls at once.
+/// The least and the most calls at once. Each has a connection, which takes about 30 KiB here and more in the engine.
 const LEAST: usize = 8;
-const MOST: usize = 512;
+const MOST: usize = 256;
 /// As many at once while the engine's latency is not known: an old engine answers all of them at its next tick.
 const AT_FIRST: usize = 64;
 /// A call that is out for longer does not take a place from others: its container may hang.
@@ -107,9 +107,18 @@ impl Calls {
     /// Whether nothing is out but a few calls for containers that seem to hang: they failed before, or take much longer
     /// than others do.
     pub(super) fn only_hung(&self, now: Monotonic) -> bool {
+        self.out.len() <= FEW && self.awaited(now).next().is_none()
+    }
+
+    /// Whether more are out than those of a few containers that hang.
+    pub(super) fn many(&self, now: Monotonic) -> bool {
+        self.out.len() > FEW && self.awaited(now).nth(FEW).is_some()
+    }
+
+    /// Those that do not seem to hang.
+    fn awaited(&self, now: Monotonic) -> impl Iterator<Item = &Out> {
         let late = LATE + self.latency.unwrap_or_default() * 4;
-        let hangs = |out: &Out| out.suspect || now.since(out.since) >= late;
-        self.out.len() <= FEW && self.out.values().all(hangs)
+        self.out.values().filter(move |out| !out.suspect && now.since(out.since) < late)
     }
 
     /// How many more calls may be made now, of which `waiting` wait. When a late one frees its place by being late is

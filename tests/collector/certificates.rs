@@ -6,20 +6,14 @@ use std::sync::Arc;
 use dockpulse::export::{Outcome, Protocol, Settings};
 use dockpulse::tls::{ClientTls, Options};
 use rustls::ServerConfig;
-use rustls::pki_types::pem::PemObject;
-use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 
 use crate::agent::{Agent, BOTH, settings};
-use crate::authorities::{Authority, Pair, expired, write};
+use crate::authorities::{Authority, Pair, expired, server_config, write};
 use crate::faulty::Faulty;
 use crate::front::Front;
 
 fn speaks(own: &Pair) -> Arc<ServerConfig> {
-    let provider = Arc::new(rustls::crypto::ring::default_provider());
-    let builder = ServerConfig::builder_with_provider(provider).with_safe_default_protocol_versions().unwrap();
-    let chain = CertificateDer::pem_slice_iter(own.cert.as_bytes()).map(Result::unwrap).collect();
-    let key = PrivateKeyDer::from_pem_slice(own.key.as_bytes()).unwrap();
-    let mut config = builder.with_no_client_auth().with_single_cert(chain, key).unwrap();
+    let mut config = server_config(own, None, rustls::ALL_VERSIONS);
     config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
     Arc::new(config)
 }

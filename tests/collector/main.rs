@@ -5,10 +5,14 @@
 //! the line to it. The rest is tests by subject; [`FAULTS`] says which inject what.
 #![expect(clippy::expect_used, clippy::unwrap_used, reason = "a test that cannot go on says why")]
 
+#[macro_use]
+#[path = "../support/fault_table.rs"]
+mod fault_table;
+
 mod agent;
 mod answers;
 #[allow(dead_code, reason = "other tests use the rest")]
-#[path = "../transports/certificates.rs"]
+#[path = "../support/certificates.rs"]
 mod authorities;
 mod certificates;
 mod connections;
@@ -24,6 +28,8 @@ mod front;
 #[path = "../support/line.rs"]
 mod line;
 mod order;
+#[path = "../support/pace.rs"]
+mod pace;
 #[path = "../support/replies.rs"]
 mod replies;
 #[allow(dead_code, reason = "other tests use the rest")]
@@ -31,15 +37,6 @@ mod replies;
 mod scripted;
 mod sizes;
 mod waits;
-
-/// The rows of the README's table, each with the tests that inject the fault and show what is right, and that what must
-/// never be is not. A test that is gone fails to compile.
-macro_rules! faults {
-    ($($row:literal, $fault:literal: $($module:ident::$test:ident),+;)+) => {
-        const FAULTS: &[(u8, &str, &[(&str, fn())])] =
-            &[$(($row, $fault, &[$((stringify!($test), $module::$test as fn())),+])),+];
-    };
-}
 
 faults! {
     1, "it is away for long":

@@ -23,6 +23,7 @@ use std::time::Duration;
 use dockpulse::model::time::{Clock, Monotonic};
 
 use outside::judge::Tally;
+use outside::{binary, number};
 use world::{Order, Report};
 
 const HELP: &str = "\
@@ -61,21 +62,7 @@ struct Wanted {
 }
 
 fn main() -> ExitCode {
-    let args: Vec<String> = std::env::args().skip(1).collect();
-    if outside::is_for_other_tests(&args) {
-        return ExitCode::SUCCESS;
-    }
-    if args.iter().any(|arg| arg == "--help" || arg == "-h") {
-        print!("{HELP}");
-        return ExitCode::SUCCESS;
-    }
-    match wanted(&args) {
-        Ok(wanted) => run(&wanted),
-        Err(error) => {
-            eprintln!("crash: {error}; see --help");
-            ExitCode::from(2)
-        }
-    }
+    outside::program("crash", HELP, |args| Ok(run(&wanted(args)?)))
 }
 
 fn wanted(args: &[String]) -> Result<Wanted, String> {
@@ -88,31 +75,28 @@ fn wanted(args: &[String]) -> Result<Wanted, String> {
         gently: false,
         binary: PathBuf::from(env!("CARGO_BIN_EXE_dockpulse")),
         durable_after: Duration::from_secs(1),
-        folder: outside::folder(),
+        folder: outside::memory::place(),
         keep: false,
         tells: false,
     };
     let mut args = args.iter();
     while let Some(arg) = args.next() {
         let mut value = || args.next().ok_or(format!("{arg} needs a value"));
-        let number = |text: &String| text.parse::<u64>().map_err(|_| format!("{text} is no number"));
         match arg.as_str() {
             "--seed" => {
                 let seed = value()?;
                 wanted.seed = if seed == "random" { fastrand::u64(..1_000_000_000) } else { number(seed)? };
             }
-            "--worlds" => wanted.worlds = number(value()?)?.clamp(1, 64),
+            "--worlds" => wanted.worlds = number::<u64>(value()?)?.clamp(1, 64),
             "--world" => wanted.world = Some(number(value()?)?),
             "--without-directory" => wanted.with_directory = false,
             "--gently" => wanted.gently = true,
-            "--binary" => {
-                wanted.binary = PathBuf::from(value()?).canonicalize().map_err(|e| format!("--binary: {e}"))?
-            }
+            "--binary" => wanted.binary = binary(value()?)?,
             "--durable-after" => wanted.durable_after = Duration::from_millis(number(value()?)?),
             "--folder" => wanted.folder = PathBuf::from(value()?),
             "--tell" => wanted.tells = true,
             "--keep" => wanted.keep = true,
-            kills => wanted.kills = number(&kills.to_owned())?,
+            kills => wanted.kills = number(kills)?,
         }
     }
     Ok(wanted)

@@ -8,12 +8,14 @@ use std::time::Duration;
 use dockpulse::model::container::{ContainerId, State};
 use dockpulse::model::time::{Clock, Monotonic, UnixNanos};
 use dockpulse::sim::Spec;
+use tokio::task::JoinSet;
 
 use crate::outside::agent::Agent;
 use crate::outside::collector::Collector;
 use crate::outside::ears::{Ears, truth};
 use crate::outside::engine::Engine;
 use crate::outside::judge::{Kind, Rules, Tally};
+use crate::outside::starved;
 use crate::plan::{Act, Dice, End};
 
 /// From the start of the process until it asks the engine something. On a busy machine that is more than it takes.
@@ -21,6 +23,12 @@ const STARTS_WITHIN: Duration = Duration::from_secs(3);
 /// From recovery until what is believed is so, beside the interval, and the time for each request that waited.
 const SETTLES_WITHIN: Duration = Duration::from_secs(3);
 const FOR_EACH_REQUEST: Duration = Duration::from_millis(100);
+/// More than these never wait; requests go on after them.
+const MOST_WAIT: u32 = 100;
+/// A machine that has no time for us has none for the agent: what is missed is allowed so many times over.
+const FOR_STARVED: u32 = 5;
+/// No more than this: nothing here takes longer on any machine.
+const MOST_EXCUSED: Duration = Duration::from_secs(120);
 /// Between two looks.
 const PAUSE: Duration = Duration::from_millis(20);
 /// How long it is waited for that, to tell slow from never.
@@ -28,6 +36,8 @@ const AT_MOST: Duration = Duration::from_secs(20);
 /// `shutdown.timeout`.
 const SHUTDOWN: Duration = Duration::from_secs(3);
 const ENDS_WITHIN: Duration = Duration::from_secs(6);
+/// For one call or request: nothing here takes that long that is not held up on purpose, and that ends before.
+const TIMEOUT: &str = "30s";
 
 /// What is asked of a world.
 #[derive(Debug, Clone)]
@@ -69,6 +79,9 @@ struct World {
     interval: Duration,
     /// When the present agent was started.
     started: Monotonic,
+    /// How much was missed by then.
+    starved: Duration,
+    _watching: JoinSet<()>,
     names: u64,
     events: bool,
     report: Report,
@@ -92,6 +105,7 @@ impl World {
         let clock = Clock::start();
         let rules = Rules { durable_after: order.durable_after, near: Duration::from_secs(3) };
         let ears = Ears::new(clock, rules);
+        let watching = starved::watch(clock, ears.clone());
         ears.judge().is_loud = order.tells;
         let watched = if dice.chance(0.4) { 2 } else { 1 };
         let engines: Vec<Engine> = (0..watched)
@@ -123,6 +137,8 @@ impl World {
             agent,
             interval,
             started,
+            starved: Duration::ZERO,
+            _watching: watching,
             names: 0,
             events: true,
             report,
@@ -185,7 +201,7 @@ impl World {
         }
         match end {
             End::Terminated => self.terminate().await,
-            _ => self.kill(late).await,
+            _ => self.kill(late + self.agent.waited()).await,
         }
         self.check_log();
         for _ in 0..self.dice.below(3) {
@@ -198,7 +214,14 @@ impl World {
         tokio::time::sleep(dead).await;
         self.agent = Agent::start(&self.order.binary, &self.order.folder);
         self.started = self.clock.now().mono;
+        self.starved = self.ears.judge().starved_in_all();
         self.say(|| "starts".to_owned());
+    }
+
+    /// What the present agent may take longer, because there was no time for it or for us.
+    fn excused(&self) -> Duration {
+        let starved = self.ears.judge().starved_in_all().saturating_sub(self.starved);
+        (starved + self.agent.waited()).saturating_mul(FOR_STARVED).min(MOST_EXCUSED)
     }
 
     /// Lets the agent live until the end that was thrown, doing things meanwhile.
@@ -248,20 +271,38 @@ impl World {
         self.ears.judge().ended(at, late * 2, self.now());
     }
 
+    /// It has said that it runs: before that a SIGTERM may end it as it ends any process.
+    async fn has_begun(&mut self) {
+        let until = self.clock.now().mono + STARTS_WITHIN + AT_MOST;
+        while !self.agent.log().contains(" runs: ") && self.agent.ended().is_none() {
+            if self.clock.now().mono > until {
+                return self.find(Kind::Agent, "it does not say that it runs".to_owned());
+            }
+            tokio::time::sleep(PAUSE).await;
+        }
+    }
+
     async fn terminate(&mut self) {
+        self.has_begun().await;
         let could_deliver = self.collector.is_up();
         let at = self.now();
         self.say(|| "SIGTERM".to_owned());
         self.ears.judge().trouble(at);
         let from = self.clock.now().mono;
-        let status = self.agent.terminate(ENDS_WITHIN).await;
+        let (excused, starved) = (self.excused(), self.ears.judge().starved_in_all());
+        let status = self.agent.terminate(ENDS_WITHIN + excused + AT_MOST).await;
+        let took = self.clock.now().mono.since(from);
+        let starved = self.ears.judge().starved_in_all().saturating_sub(starved);
+        if took > ENDS_WITHIN + excused + starved * FOR_STARVED {
+            self.find(Kind::Agent, format!("SIGTERM ended it only after {took:?}"));
+        }
         // Who used all of its time had more to deliver than went.
         let had_time = self.clock.now().mono.since(from) < SHUTDOWN.mul_f64(0.8);
         self.let_go(at, Duration::ZERO).await;
         self.calm();
         self.report.terminated += 1;
         match status {
-            None => self.find(Kind::Agent, format!("SIGTERM did not end it within {ENDS_WITHIN:?}")),
+            None => self.find(Kind::Agent, format!("SIGTERM did not end it within {took:?}")),
             Some(status) if !status.success() => {
                 let log = tail(&self.agent.log());
                 self.find(
@@ -304,8 +345,8 @@ impl World {
     /// It asks the engine something soon after its start.
     async fn check_start(&mut self) {
         let begun = self.ears.marks()[0];
-        let until = self.started + STARTS_WITHIN;
         loop {
+            let until = self.started + STARTS_WITHIN + self.excused();
             let heard = self.ears.heard.notified();
             let now = self.clock.now().mono;
             if self.ears.marks()[0] > begun {
@@ -336,11 +377,12 @@ impl World {
     async fn settle(&mut self, recovered: Monotonic) {
         let since = self.now();
         let begun = self.ears.marks()[2];
-        // On a machine that has no time for us it has none for the agent.
-        let mut starved = Duration::ZERO;
+        let excused = self.excused();
         loop {
             let requests = u32::try_from(self.ears.marks()[2] - begun).unwrap_or(u32::MAX);
-            let allowed = self.interval + SETTLES_WITHIN + FOR_EACH_REQUEST.saturating_mul(requests) + starved * 5;
+            let waited = requests.min(MOST_WAIT);
+            let excused = self.excused().saturating_sub(excused);
+            let allowed = self.interval + SETTLES_WITHIN + FOR_EACH_REQUEST * waited + excused;
             let watched = &self.engines[..self.watched];
             let truth: Vec<_> = watched.iter().flat_map(truth).collect();
             let differs = self.ears.judge().differs(&truth, watched.len(), since);
@@ -360,9 +402,7 @@ impl World {
                         .find(Kind::Belief, format!("{took:?} after recovery, by {requests} requests: {what}\n{log}"));
                 }
                 Some(_) => {
-                    let from = self.clock.now().mono;
                     tokio::time::sleep(PAUSE).await;
-                    starved += self.clock.now().mono.since(from).saturating_sub(PAUSE);
                 }
             }
         }
@@ -455,11 +495,12 @@ impl World {
 
 fn write_settings(order: &Order, engines: &[Engine], collector: &Collector, interval: Duration, grpc: bool) {
     let protocol = if grpc { "grpc" } else { "http/protobuf" };
-    let entry = |(n, e): (usize, &Engine)| format!("{{ name: engine-{n}, endpoint: '{}', timeout: 2s }}", e.endpoint());
+    let entry =
+        |(n, e): (usize, &Engine)| format!("{{ name: engine-{n}, endpoint: '{}', timeout: {TIMEOUT} }}", e.endpoint());
     let engines: Vec<String> = engines.iter().enumerate().map(entry).collect();
     let mut text = format!(
         "interval: {}ms\nengines: [{}]\n\
-         export: {{ endpoint: '{}', protocol: {protocol}, timeout: 1s, retry: {{ initial: 50ms, max: 200ms }} }}\n\
+         export: {{ endpoint: '{}', protocol: {protocol}, timeout: {TIMEOUT}, retry: {{ initial: 50ms, max: 200ms }} }}\n\
          telemetry: {{ metrics: false, traces: false }}\nshutdown: {{ timeout: {}s }}\n\
          status: {{ listen: 'off' }}\ncontrol: {{ listen: 'off' }}\n",
         interval.as_millis(),

@@ -2,7 +2,7 @@
 #![expect(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot go on says where")]
 
 #[expect(dead_code, reason = "other tests use the rest")]
-#[path = "../transports/certificates.rs"]
+#[path = "../support/certificates.rs"]
 mod certificates;
 #[expect(dead_code, reason = "other tests use the rest")]
 #[path = "../support/collector.rs"]
@@ -11,6 +11,11 @@ mod collector;
 mod engine;
 #[path = "../support/front.rs"]
 mod front;
+#[path = "../support/pace.rs"]
+mod pace;
+#[expect(dead_code, reason = "other tests use the rest")]
+#[path = "../support/process.rs"]
+mod process;
 
 mod agent;
 mod own;
@@ -30,21 +35,29 @@ use dockpulse::tls::{ClientTls, Options};
 use opentelemetry_proto::tonic::collector::metrics::v1::ExportMetricsServiceRequest;
 use opentelemetry_proto::tonic::metrics::v1::ResourceMetrics;
 use prost::Message;
-use rustls::pki_types::pem::PemObject;
-use rustls::pki_types::{CertificateDer, PrivateKeyDer};
-use rustls::server::WebPkiClientVerifier;
-use rustls::{RootCertStore, ServerConfig, SupportedProtocolVersion};
+use rustls::{ServerConfig, SupportedProtocolVersion};
 
-use certificates::{Authority, Pair};
+use certificates::{Authority, Pair, server_config};
 use collector::Collector;
 
+/// Longer than anything takes that is well, however busy the machine is.
+const AMPLE: Duration = Duration::from_secs(60);
 const BOTH: [Protocol; 2] = [Protocol::Grpc, Protocol::HttpProtobuf];
 
 /// How to reach `url`, believing what `options` say.
 fn settings(url: &str, protocol: Protocol, options: Options) -> Settings {
     let endpoint = if protocol == Protocol::Grpc { url.to_owned() } else { metrics_url(url) };
     let tls = Arc::new(ClientTls::new(Options { alpn: protocol.alpn(), ..options }, |_| ()));
-    Settings { endpoint, protocol, tls, timeout: Duration::from_secs(5), ..Settings::default() }
+    Settings { endpoint, protocol, tls, timeout: AMPLE, ..Settings::default() }
+}
+
+async fn eventually(what: &str, is: impl Fn() -> bool) {
+    let waiting = async {
+        while !is() {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    };
+    assert!(tokio::time::timeout(AMPLE, waiting).await.is_ok(), "never: {what}");
 }
 
 fn client(settings: &Settings) -> Client {
@@ -87,20 +100,7 @@ fn speaks_versions(
     protocols: &[&str],
     versions: &[&'static SupportedProtocolVersion],
 ) -> Arc<ServerConfig> {
-    let provider = Arc::new(rustls::crypto::ring::default_provider());
-    let builder = ServerConfig::builder_with_provider(provider.clone()).with_protocol_versions(versions).unwrap();
-    let chain = CertificateDer::pem_slice_iter(own.cert.as_bytes()).map(Result::unwrap).collect();
-    let key = PrivateKeyDer::from_pem_slice(own.key.as_bytes()).unwrap();
-    let builder = match clients {
-        None => builder.with_no_client_auth(),
-        Some(authority) => {
-            let mut roots = RootCertStore::empty();
-            roots.add(CertificateDer::from_pem_slice(authority.pem().as_bytes()).unwrap()).unwrap();
-            let judge = WebPkiClientVerifier::builder_with_provider(Arc::new(roots), provider).build().unwrap();
-            builder.with_client_cert_verifier(judge)
-        }
-    };
-    let mut config = builder.with_single_cert(chain, key).unwrap();
+    let mut config = server_config(own, clients.map(Authority::pem).as_deref(), versions);
     config.alpn_protocols = protocols.iter().map(|name| name.as_bytes().to_vec()).collect();
     Arc::new(config)
 }

@@ -20,7 +20,7 @@ fn setup(url: &str, protocol: Protocol, connector: &Connector) -> Setup {
         endpoint: url.parse().unwrap(),
         headers: Ask::always(HeaderMap::new()),
         failure: Ask::new(move || connector.failure()),
-        timeout: Duration::from_secs(5),
+        timeout: AMPLE,
         compression: Compression::Zstd,
     };
     let identity = Identity { instance_id: "agent-1".into(), ..Identity::default() };
@@ -50,7 +50,7 @@ async fn it_goes_through_the_proxy_and_tls_and_is_compressed() {
         assert_eq!(received[0].headers[encoding.0], encoding.1);
         assert_eq!(received[0].headers["user-agent"].to_str().unwrap().split('/').next(), Some("dockpulse"));
         assert!(proxy.heads()[0].starts_with("CONNECT c.test:"));
-        own.shutdown(Duration::from_secs(5)).await;
+        own.shutdown(AMPLE).await;
     }
 }
 
@@ -68,15 +68,10 @@ async fn a_connector_says_why_its_last_connection_failed() {
         let own = Telemetry::silent();
         own.send_to(&setup(&url, protocol, &connector), connector.clone()).unwrap();
         own.record(&Event::SecondSignal);
-        for _ in 0..1000 {
-            if connector.failure().is_some() {
-                break;
-            }
-            tokio::time::sleep(Duration::from_millis(20)).await;
-        }
+        eventually("a failure", || connector.failure().is_some()).await;
         let words = connector.failure().unwrap();
         assert!(words.starts_with("its certificate is not signed by an authority in tls.ca_file; is tls"), "{words}");
-        own.shutdown(Duration::from_secs(5)).await;
+        own.shutdown(AMPLE).await;
     }
     assert!(collector.received().is_empty());
 }
@@ -95,5 +90,5 @@ async fn answers_that_are_hostile_or_have_no_end_do_not_silence_it() {
     own.send_to(&setup, connector).unwrap();
     own.record(&Event::SecondSignal);
     collector.wait_for(6).await;
-    own.shutdown(Duration::from_secs(5)).await;
+    own.shutdown(AMPLE).await;
 }

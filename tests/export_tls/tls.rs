@@ -3,47 +3,15 @@
 use std::fs;
 use std::io::{Read, Write};
 use std::net::TcpListener;
-use std::path::Path;
 use std::sync::Mutex;
 
 use dockpulse::tls::Notice;
 use rustls::version::{TLS12, TLS13};
 
-use super::certificates::{expired, not_yet, self_signed, write};
+use super::certificates::{Files, expired, not_yet, self_signed, write};
 use super::collector::Answer;
 use super::front::Front;
 use super::*;
-
-/// The files of a client in a folder.
-struct Files(tempfile::TempDir);
-
-impl Files {
-    fn new(ca: &Authority) -> Self {
-        let folder = tempfile::tempdir().unwrap();
-        write(folder.path(), "ca.pem", &ca.pem());
-        Self(folder)
-    }
-
-    fn with(self, pair: &Pair) -> Self {
-        write(self.folder(), "cert.pem", &pair.cert);
-        write(self.folder(), "key.pem", &pair.key);
-        self
-    }
-
-    fn folder(&self) -> &Path {
-        self.0.path()
-    }
-
-    fn options(&self) -> Options {
-        let there = |name: &str| Some(self.folder().join(name)).filter(|path| path.exists());
-        Options {
-            ca_file: there("ca.pem"),
-            cert_file: there("cert.pem"),
-            key_file: there("key.pem"),
-            ..Options::default()
-        }
-    }
-}
 
 /// A collector behind TLS.
 struct Behind {

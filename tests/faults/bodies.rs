@@ -17,6 +17,8 @@ use crate::scripted::{Call, Engine, Fault};
 
 /// What a connection holds between the two sides.
 const IN_FLIGHT: u64 = 2 << 20;
+/// Seconds for a call where none hangs: more than a busy machine makes of it.
+const AMPLE: u64 = 60;
 
 fn docker(engine: &Engine) -> DockerEngine {
     DockerEngine::new(&engine.endpoint(), Address::Unix(engine.socket().to_owned()), None).expect("an endpoint")
@@ -59,7 +61,7 @@ pub(crate) async fn deep_and_packed_bodies_fail_and_cost_no_memory() {
     let packed = bomb();
     let engine = Engine::start();
     engine.run("web");
-    let mut agent = Process::watch(&engine).await;
+    let mut agent = Process::watch(&engine, AMPLE).await;
     agent.judge.until_sampled(&["web"]).await;
     let deep = |open: &str, close: &str| [open.repeat(40_000), close.repeat(40_000)].concat().into_bytes();
     assert!(packed.len() < 2 << 20, "{} bytes", packed.len());
@@ -113,7 +115,7 @@ pub(crate) async fn an_agent_whose_calls_are_aborted_all_the_time_holds_as_many_
     let engine = Engine::start();
     let names: Vec<String> = (0..40).map(|n| format!("job-{n}")).collect();
     names.iter().for_each(|name| engine.run(name));
-    let mut agent = Process::watch(&engine).await;
+    let mut agent = Process::watch(&engine, 1).await;
     let all: Vec<&str> = names.iter().map(String::as_str).collect();
     agent.judge.until_sampled(&all).await;
     engine.fail(Call::Stats, None, Fault::Silent);
@@ -134,7 +136,7 @@ pub(crate) async fn failures_that_go_on_are_said_once() {
         engine.fail(call, None, Fault::Status(403, path));
     }
     engine.fail(Call::Stats, Some("db"), Fault::Body(Vec::new()));
-    let mut agent = Process::watch(&engine).await;
+    let mut agent = Process::watch(&engine, AMPLE).await;
     agent.judge.until_sampled(&["web"]).await;
     engine.lists(40).await;
     let log = agent.log();
@@ -155,7 +157,7 @@ pub(crate) async fn an_agent_without_an_engine_says_so_once_and_goes_on() {
     let mut engine = Engine::start();
     engine.run("web");
     engine.stop().await;
-    let mut agent = Process::watch(&engine).await;
+    let mut agent = Process::watch(&engine, AMPLE).await;
     agent.judge.until("it is down", |judge| judge.up("engine-0") == Some(0)).await;
     // It says how it is with each tick.
     let up = |judge: &crate::agent::Judge| {

@@ -5,6 +5,10 @@
 //! simulated engines, `process` the program itself. The rest is tests by subject; [`FAULTS`] says which inject what.
 #![expect(clippy::expect_used, clippy::unwrap_used, reason = "a test that cannot go on says why")]
 
+#[macro_use]
+#[path = "../support/fault_table.rs"]
+mod fault_table;
+
 mod agent;
 mod bodies;
 #[allow(dead_code, reason = "other tests use the rest")]
@@ -16,6 +20,8 @@ mod containers;
 mod events;
 mod kinds;
 mod lists;
+#[path = "../support/pace.rs"]
+mod pace;
 mod process;
 mod proxies;
 #[path = "../support/replies.rs"]
@@ -25,15 +31,6 @@ mod scripted;
 mod simulated;
 mod time;
 mod versions;
-
-/// The rows of the table, each with the tests that inject the fault and show what is right, and that what must never
-/// be is not. A test that is gone fails to compile.
-macro_rules! faults {
-    ($($row:literal, $fault:literal: $($module:ident::$test:ident),+;)+) => {
-        const FAULTS: &[(u8, &str, &[(&str, fn())])] =
-            &[$(($row, $fault, &[$((stringify!($test), $module::$test as fn())),+])),+];
-    };
-}
 
 faults! {
     1, "the list hangs":

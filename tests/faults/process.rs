@@ -16,11 +16,11 @@ pub(crate) struct Process {
 }
 
 impl Process {
-    /// Watches an engine every 100 ms.
-    pub(crate) async fn watch(engine: &Engine) -> Self {
+    /// Watches an engine every 100 ms; a call may take so many seconds.
+    pub(crate) async fn watch(engine: &Engine, timeout: u64) -> Self {
         let (judge, folder) = (Judge::start().await, tempfile::tempdir().expect("a folder"));
         let settings = format!(
-            "interval: 100ms\nengines: [{{ name: engine-0, endpoint: '{}', timeout: 1s }}]\nexport: {{ endpoint: {} }}\n\
+            "interval: 100ms\nengines: [{{ name: engine-0, endpoint: '{}', timeout: {timeout}s }}]\nexport: {{ endpoint: {} }}\n\
              telemetry: {{ metrics: false, traces: false }}\n",
             engine.endpoint(),
             judge.collector.url(),

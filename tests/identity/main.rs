@@ -11,3 +11,5 @@ mod collector;
 mod engine;
 mod moves;
 mod outside;
+#[path = "../support/pace.rs"]
+mod pace;

@@ -32,6 +32,8 @@ const FRESH: u64 = 6 * ROUND;
 const REACTION: u64 = 250 * MS;
 /// So long a hung container delays the others at most (rule 8).
 const DELAY: u64 = 100 * MS;
+/// So many containers may hang; answers of more are waited for.
+const FEW: usize = 8;
 /// Facts older than this do not reach the collector any more: longest answer, slowest event, batch window.
 pub(crate) const MEMORY: u64 = 5 * SECOND;
 /// Lines of the course of events that are shown.
@@ -137,6 +139,8 @@ pub(crate) struct World {
     /// The engine was not reached since the agent was started again.
     pub(crate) unreached: bool,
     pub(crate) changed_link: u64,
+    /// When something was last found out.
+    moved: u64,
     pub(crate) failing: Option<(u64, u64)>,
     pub(crate) attempts: u32,
     pub(crate) retry: Option<(u64, u64)>,
@@ -240,6 +244,7 @@ impl World {
             good: false,
             unreached: false,
             changed_link: 0,
+            moved: 0,
             failing: None,
             attempts: 0,
             retry: None,
@@ -567,6 +572,18 @@ impl World {
                     }
                 }
                 Duty::GoesOn(id, series) => self.check_goes_on(&id, since, &series),
+                // A quarter of the interval at most it waits for other answers, as long as they come; not for those that hang.
+                Duty::Sampled(id)
+                    if now < since + interval(self.choice) / 4 + DELAY
+                        && (self.moved + DELAY >= due || self.calls.len() > FEW) =>
+                {
+                    let again = self.moved.max(if self.calls.len() > FEW { now } else { 0 }) + DELAY + 1;
+                    self.duties.push((
+                        again.min(since + interval(self.choice) / 4 + DELAY + 1),
+                        since,
+                        Duty::Sampled(id),
+                    ));
+                }
                 Duty::Sampled(id) => {
                     let undisturbed = self.engine.find(&id).is_some_and(|c| c.touched < since && c.described.is_some())
                         && self.good
@@ -714,6 +731,11 @@ impl World {
 
     /// Keeps what the agent is being told. Returns the container whose numbers these are.
     fn heed_answer(&mut self, call: &Outstanding, input: &Input, computed: u64) -> Option<ContainerId> {
+        if let Input::Listed(Ok(_)) | Input::Inspected(_, Ok(_)) | Input::Sampled(_, Ok(_)) | Input::Sized(_, Ok(_)) =
+            input
+        {
+            self.moved = self.now;
+        }
         match input {
             Input::Connected(answer) => match answer {
                 Ok(info) => self.introduced |= info.host_name.is_some(),

@@ -76,6 +76,16 @@ impl Agent {
         String::from_utf8_lossy(&std::fs::read(&self.log).unwrap()).into_owned()
     }
 
+    /// How long its threads that live have waited for a processor, if the kernel tells.
+    pub(crate) fn waited(&self) -> Duration {
+        let threads = std::fs::read_dir(format!("/proc/{}/task", self.pid)).into_iter().flatten().flatten();
+        let waited = |thread: std::fs::DirEntry| {
+            let text = std::fs::read_to_string(thread.path().join("schedstat")).ok()?;
+            text.split_whitespace().nth(1)?.parse::<u64>().ok()
+        };
+        Duration::from_nanos(threads.filter_map(waited).sum())
+    }
+
     /// How it is now.
     pub(crate) fn figures(&self) -> Figures {
         let status = std::fs::read_to_string(format!("/proc/{}/status", self.pid)).expect("it runs");

@@ -17,6 +17,8 @@ use tokio::net::TcpListener;
 use tokio::sync::Notify;
 use tokio::task::JoinSet;
 
+use super::listening::Listening;
+
 /// How requests are treated.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Mode {
@@ -53,7 +55,7 @@ pub(crate) type Told = Box<dyn FnMut(&ExportMetricsServiceRequest, Fate) + Send>
 pub(crate) struct Collector {
     shared: Arc<Shared>,
     port: u16,
-    listening: Option<JoinSet<()>>,
+    listening: Listening,
 }
 
 struct Shared {
@@ -68,7 +70,7 @@ impl Collector {
     /// One that takes everything.
     pub(crate) async fn start(told: Told) -> Self {
         let shared = Shared { mode: Mutex::new(Mode::Take), told: Mutex::new(told), changed: Notify::new() };
-        let mut collector = Self { shared: Arc::new(shared), port: 0, listening: None };
+        let mut collector = Self { shared: Arc::new(shared), port: 0, listening: Listening::default() };
         collector.up().await;
         collector
     }
@@ -80,20 +82,16 @@ impl Collector {
     /// Listens (again) on the same port and takes everything.
     pub(crate) async fn up(&mut self) {
         self.set(Mode::Take);
-        if self.listening.is_none() {
+        if !self.listening.is_on() {
             let listener = bind(self.port).await;
             self.port = listener.local_addr().unwrap().port();
-            let mut tasks = JoinSet::new();
-            tasks.spawn(accept(listener, self.shared.clone()));
-            self.listening = Some(tasks);
+            self.listening.begin(accept(listener, self.shared.clone()));
         }
     }
 
     /// Ends all connections and takes no more.
     pub(crate) async fn down(&mut self) {
-        if let Some(mut tasks) = self.listening.take() {
-            tasks.shutdown().await;
-        }
+        self.listening.end().await;
     }
 
     /// Treats requests so from now on; those that hang are cut off.
@@ -103,7 +101,7 @@ impl Collector {
     }
 
     pub(crate) fn is_up(&self) -> bool {
-        self.listening.is_some() && *self.shared.mode.lock().unwrap() == Mode::Take
+        self.listening.is_on() && *self.shared.mode.lock().unwrap() == Mode::Take
     }
 }
 

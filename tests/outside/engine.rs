@@ -22,6 +22,7 @@ use tokio::net::{UnixListener, UnixStream};
 use tokio::sync::Notify;
 use tokio::task::JoinSet;
 
+use super::listening::Listening;
 use super::words;
 
 type Body = UnsyncBoxBody<Bytes, Infallible>;
@@ -38,7 +39,7 @@ pub(crate) trait Watcher: Send + Sync {
 pub(crate) struct Engine {
     shared: Arc<Shared>,
     socket: PathBuf,
-    listening: Option<JoinSet<()>>,
+    listening: Listening,
     _driver: JoinSet<()>,
 }
 
@@ -68,8 +69,12 @@ impl Engine {
             changed: Notify::new(),
             cut_events: Notify::new(),
         };
-        let mut engine =
-            Self { shared: Arc::new(shared), socket: socket.to_owned(), listening: None, _driver: running };
+        let mut engine = Self {
+            shared: Arc::new(shared),
+            socket: socket.to_owned(),
+            listening: Listening::default(),
+            _driver: running,
+        };
         engine.up();
         engine
     }
@@ -84,27 +89,23 @@ impl Engine {
     }
 
     pub(crate) fn is_up(&self) -> bool {
-        self.listening.is_some() && !self.shared.hung.load(Ordering::Relaxed)
+        self.listening.is_on() && !self.shared.hung.load(Ordering::Relaxed)
     }
 
     /// Listens (again) and answers.
     pub(crate) fn up(&mut self) {
         self.shared.hung.store(false, Ordering::Relaxed);
         self.shared.changed.notify_waiters();
-        if self.listening.is_none() {
+        if !self.listening.is_on() {
             let _ = std::fs::remove_file(&self.socket);
             let listener = UnixListener::bind(&self.socket).unwrap();
-            let mut tasks = JoinSet::new();
-            tasks.spawn(accept(listener, self.shared.clone()));
-            self.listening = Some(tasks);
+            self.listening.begin(accept(listener, self.shared.clone()));
         }
     }
 
     /// Nobody listens any more, and all connections end. The socket's file stays.
     pub(crate) async fn down(&mut self) {
-        if let Some(mut tasks) = self.listening.take() {
-            tasks.shutdown().await;
-        }
+        self.listening.end().await;
     }
 
     /// Takes calls and answers none.

@@ -14,6 +14,9 @@
 //!    not owed if the container or its engine was disturbed near it ([`Rules::near`]): it may have been dropped for a
 //!    reason. In the end nothing that is owed may be missing.
 //!
+//! Times in these rules are those in which somebody here had time: a machine that stands still for two seconds gives nobody
+//! two seconds to do something in ([`Judge::starved`]).
+//!
 //! Between a sample and its being durable no time is promised, so what a kill takes of the last `durable_after` is no
 //! loss; all that was longer there is, also where the collector was away all the while and never saw anything of it.
 //!
@@ -47,6 +50,7 @@ use opentelemetry_proto::tonic::metrics::v1::{Metric, NumberDataPoint, number_da
 use prost::Message;
 
 use super::collector::Fate;
+use super::starved::Starved;
 
 /// The metric whose number tells which sample it was made of.
 pub(crate) const WITNESS: &str = "container.memory.usage";
@@ -132,6 +136,8 @@ pub(crate) struct Judge {
     containers: HashMap<String, Container>,
     /// From, to: nothing of the engine counts.
     troubles: Vec<(UnixNanos, UnixNanos)>,
+    /// From, to: nobody had time.
+    starved: Starved,
     last: Option<Last>,
     seen: HashSet<u64>,
     series: HashMap<u64, Told>,
@@ -200,6 +206,7 @@ impl Judge {
             broken: 0,
             containers: HashMap::new(),
             troubles: Vec::new(),
+            starved: Starved::default(),
             last: None,
             seen: HashSet::new(),
             series: HashMap::new(),
@@ -257,10 +264,21 @@ impl Judge {
         }
     }
 
+    /// Nobody had time in between: it does not count for how long something took.
+    pub(crate) fn starved(&mut self, from: UnixNanos, to: UnixNanos) {
+        self.starved.push(from, to);
+    }
+
+    /// How much of that there was.
+    pub(crate) fn starved_in_all(&self) -> Duration {
+        self.starved.in_all()
+    }
+
     /// Whoever sends may not have heard the last answer: connections were cut, or nobody here had time.
     pub(crate) fn unsure(&mut self, now: UnixNanos) {
         const LATELY: Duration = Duration::from_secs(2);
-        if let Some(last) = self.last.as_mut().filter(|last| last.at.after(LATELY) >= now) {
+        let own = |at| self.starved.own(at);
+        if let Some(last) = self.last.as_mut().filter(|last| own(last.at).after(LATELY) >= own(now)) {
             last.unsure = true;
         }
     }
@@ -271,9 +289,9 @@ impl Judge {
         self.run += 1;
         self.kills.push(now);
         self.tally.kills += 1;
-        let after = self.rules.durable_after + slack;
+        let (after, own) = (self.rules.durable_after + slack, |at| self.starved.own(at));
         for sample in self.containers.values_mut().flat_map(|c| &mut c.pending).filter(|s| s.was == Was::Given) {
-            sample.was = if sample.at.after(after) <= at { Was::Durable } else { Was::Late };
+            sample.was = if own(sample.at).after(after) <= own(at) { Was::Durable } else { Was::Late };
         }
     }
 
@@ -377,10 +395,11 @@ impl Judge {
 
     fn is_disturbed(&self, id: &str, from: UnixNanos, to: UnixNanos) -> bool {
         let near = u64::try_from(self.rules.near.as_nanos()).unwrap_or(u64::MAX);
-        let (from, to) = (from.0.saturating_sub(near), to.0.saturating_add(near));
-        let within = |at: &UnixNanos| (from..=to).contains(&at.0);
+        let own = |at: &UnixNanos| self.starved.own(*at).0;
+        let (from, to) = (own(&from).saturating_sub(near), own(&to).saturating_add(near));
+        let within = |at: &UnixNanos| (from..=to).contains(&own(at));
         self.containers.get(id).is_none_or(|c| c.disturbed.iter().any(within))
-            || self.troubles.iter().any(|(begin, end)| begin.0 <= to && end.0 >= from)
+            || self.troubles.iter().any(|(begin, end)| own(begin) <= to && own(end) >= from)
     }
 
     fn believe(&mut self, message: &ExportMetricsServiceRequest, now: Now) {

@@ -4,7 +4,7 @@
 //! one container a second takes the place of another, and prints its descriptors, memory and threads.
 //! `--collector-down 1000 --containers 1000` measures its memory while the collector is away for 1,000 intervals.
 
-#![expect(clippy::print_stdout, clippy::print_stderr, reason = "a program that tells what it found")]
+#![expect(clippy::print_stdout, reason = "a program that tells what it found")]
 #![expect(clippy::expect_used, reason = "a program that cannot go on says where")]
 
 mod away;
@@ -18,6 +18,8 @@ mod stage;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
+
+use outside::{binary, number};
 
 const HELP: &str = "\
 Lets dockpulse run while containers come and go, and watches what it holds on to.
@@ -58,29 +60,17 @@ struct Wanted {
 }
 
 fn main() -> ExitCode {
-    let args: Vec<String> = std::env::args().skip(1).collect();
-    if outside::is_for_other_tests(&args) {
-        return ExitCode::SUCCESS;
-    }
-    if args.iter().any(|arg| arg == "--help" || arg == "-h") {
-        print!("{HELP}");
-        return ExitCode::SUCCESS;
-    }
-    let wanted = match wanted(&args) {
-        Ok(wanted) => wanted,
-        Err(error) => {
-            eprintln!("soak: {error}; see --help");
-            return ExitCode::from(2);
-        }
-    };
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
-    let is_well = runtime.block_on(async {
-        match wanted.collector_down {
-            Some(intervals) => away::run(&wanted, intervals).await,
-            None => churn::run(&wanted).await,
-        }
-    });
-    if is_well { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+    outside::program("soak", HELP, |args| {
+        let wanted = wanted(args)?;
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+        let is_well = runtime.block_on(async {
+            match wanted.collector_down {
+                Some(intervals) => away::run(&wanted, intervals).await,
+                None => churn::run(&wanted).await,
+            }
+        });
+        Ok(if is_well { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    })
 }
 
 fn wanted(args: &[String]) -> Result<Wanted, String> {
@@ -95,7 +85,7 @@ fn wanted(args: &[String]) -> Result<Wanted, String> {
         collector_down: None,
         seed: 1,
         binary: PathBuf::from(env!("CARGO_BIN_EXE_dockpulse")),
-        folder: outside::folder(),
+        folder: outside::memory::place(),
     };
     let mut args = args.iter();
     while let Some(arg) = args.next() {
@@ -110,9 +100,7 @@ fn wanted(args: &[String]) -> Result<Wanted, String> {
             "--most-slope" => wanted.most_slope = Some(number(value()?)?),
             "--collector-down" => wanted.collector_down = Some(number(value()?)?),
             "--seed" => wanted.seed = number(value()?)?,
-            "--binary" => {
-                wanted.binary = PathBuf::from(value()?).canonicalize().map_err(|e| format!("--binary: {e}"))?
-            }
+            "--binary" => wanted.binary = binary(value()?)?,
             "--folder" => wanted.folder = PathBuf::from(value()?),
             time => wanted.time = duration(time)?,
         }
@@ -121,10 +109,6 @@ fn wanted(args: &[String]) -> Result<Wanted, String> {
         return Err("--churn is 0 to 100, --containers 1 to 10000".to_owned());
     }
     Ok(wanted)
-}
-
-fn number<T: std::str::FromStr>(text: &str) -> Result<T, String> {
-    text.parse().map_err(|_| format!("{text} is no such number"))
 }
 
 fn duration(text: &str) -> Result<Duration, String> {

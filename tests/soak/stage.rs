@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use dockpulse::model::time::Clock;
 use dockpulse::sim::Spec;
+use tokio::task::JoinSet;
 
 use crate::Wanted;
 use crate::outside::agent::Agent;
@@ -13,6 +14,7 @@ use crate::outside::collector::Collector;
 use crate::outside::ears::Ears;
 use crate::outside::engine::Engine;
 use crate::outside::judge::Rules;
+use crate::outside::starved;
 
 pub(crate) struct Stage {
     pub(crate) clock: Clock,
@@ -21,6 +23,7 @@ pub(crate) struct Stage {
     pub(crate) collector: Collector,
     pub(crate) agent: Agent,
     pub(crate) folder: tempfile::TempDir,
+    _watching: JoinSet<()>,
 }
 
 impl Stage {
@@ -31,6 +34,7 @@ impl Stage {
         // Nothing is killed: what happens to a container has its effect within some probes.
         let rules = Rules { durable_after: Duration::from_secs(3600), near: Duration::from_secs(5).max(interval * 4) };
         let ears = Ears::new(clock, rules);
+        let watching = starved::watch(clock, ears.clone());
         let engine = Engine::start(&folder.path().join("engine.sock"), wanted.seed, clock, ears.clone());
         for n in 0..wanted.containers {
             let spec = Spec::new(&format!("c-{n:05}"), "shop:1");
@@ -38,9 +42,9 @@ impl Stage {
         }
         let collector = Collector::start(ears.clone().told()).await;
         let mut settings = format!(
-            "interval: {}ms\nengines: [{{ name: engine-0, endpoint: '{}' }}]\n\
-             export: {{ endpoint: '{}', retry: {{ initial: 100ms, max: 1s }} }}\n\
-             telemetry: {{ metrics: false, traces: false }}\nshutdown: {{ timeout: 10s }}\n\
+            "interval: {}ms\nengines: [{{ name: engine-0, endpoint: '{}', timeout: 30s }}]\n\
+             export: {{ endpoint: '{}', timeout: 30s, retry: {{ initial: 100ms, max: 1s }} }}\n\
+             telemetry: {{ metrics: false, traces: false }}\nshutdown: {{ timeout: 30s }}\n\
              status: {{ listen: 'off' }}\ncontrol: {{ listen: 'off' }}\n",
             interval.as_millis(),
             engine.endpoint(),
@@ -51,7 +55,7 @@ impl Stage {
         }
         std::fs::write(folder.path().join("settings.yaml"), settings).expect("a folder of our own");
         let agent = Agent::start(&wanted.binary, folder.path());
-        Self { clock, ears, engine, collector, agent, folder }
+        Self { clock, ears, engine, collector, agent, folder, _watching: watching }
     }
 
     /// The last lines of the agent's log.

@@ -30,6 +30,8 @@ struct State {
     status: Option<u16>,
     api: Option<&'static str>,
     open: usize,
+    /// Frames that are on their way to somebody.
+    written: usize,
     requests: Vec<String>,
 }
 
@@ -109,6 +111,11 @@ impl StatsEngine {
     /// How many streams are open.
     pub(crate) fn open_streams(&self) -> usize {
         self.state().open
+    }
+
+    /// How many frames were written to streams, the first of each with them.
+    pub(crate) fn written(&self) -> usize {
+        self.state().written
     }
 
     /// The request lines for stats so far.
@@ -193,23 +200,30 @@ impl StatsEngine {
             let mut out = connection;
             out.write_all(bytes).is_ok()
         };
-        let chunk = |bytes: &[u8]| [format!("{:x}\r\n", bytes.len()).as_bytes(), bytes, b"\r\n"].concat();
+        let frame = |bytes: &[u8]| {
+            let chunk = [format!("{:x}\r\n", bytes.len()).as_bytes(), bytes, b"\r\n"].concat();
+            let is_written = write(&chunk);
+            self.state().written += 1;
+            is_written
+        };
         let mut goes_on = write(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n");
-        if let Some(newest) = self.state().newest.clone() {
-            goes_on &= write(&chunk(format!("{newest}\n").as_bytes()));
+        let newest = self.state().newest.clone();
+        if let Some(newest) = newest {
+            goes_on &= frame(format!("{newest}\n").as_bytes());
         }
         while goes_on {
             match self.next(&mut at, connection) {
-                Some(Sent::Frame(bytes)) => goes_on = write(&chunk(&bytes)),
+                Some(Sent::Frame(bytes)) => goes_on = frame(&bytes),
                 Some(Sent::End) => {
+                    let goes_on = write(b"0\r\n\r\n");
                     self.state().open -= 1;
-                    return write(b"0\r\n\r\n");
+                    return goes_on;
                 }
                 Some(Sent::Cut) | None => goes_on = false,
             }
         }
-        self.state().open -= 1;
         let _ = connection.shutdown(std::net::Shutdown::Both);
+        self.state().open -= 1;
         false
     }
 

@@ -5,6 +5,9 @@ mod alike;
 #[cfg(test)]
 mod engine;
 #[cfg(test)]
+#[path = "../support/pace.rs"]
+mod pace;
+#[cfg(test)]
 mod shell;
 #[cfg(test)]
 mod streams;
@@ -15,6 +18,7 @@ use self::rig::{Rig, document, eventually};
 #[cfg(test)]
 mod rig {
     use std::future::Future;
+    use std::sync::Arc;
     use std::time::Duration;
 
     use dockpulse::engine::docker::DockerEngine;
@@ -25,6 +29,7 @@ mod rig {
     use tempfile::TempDir;
 
     use crate::engine::{ID, StatsEngine};
+    use crate::pace::Pace;
 
     /// An engine, and who asks it.
     pub(crate) struct Rig {
@@ -32,6 +37,7 @@ mod rig {
         pub(crate) docker: DockerEngine,
         pub(crate) id: ContainerId,
         _folder: TempDir,
+        _pace: Arc<Pace>,
     }
 
     impl Rig {
@@ -40,14 +46,14 @@ mod rig {
             let engine = StatsEngine::start(folder.path());
             let address = Address::Unix(engine.socket().to_owned());
             let docker = DockerEngine::new("unix:///docker.sock", address, None).unwrap();
-            Self { engine, docker, id: ContainerId::try_new(ID).unwrap(), _folder: folder }
+            Self { engine, docker, id: ContainerId::try_new(ID).unwrap(), _folder: folder, _pace: Pace::keep() }
         }
 
         /// Asks for numbers of the stream, of which one is taken each second.
         pub(crate) async fn stream(&self) -> Answer<Sample> {
             let source = Source::Stream { every: Duration::from_secs(1) };
             let asked = self.docker.stats(&self.id, source, &Wanted::default());
-            tokio::time::timeout(Duration::from_secs(10), asked).await.expect("it is answered")
+            tokio::time::timeout(Duration::from_secs(60), asked).await.expect("it is answered")
         }
 
         /// Asks with a deadline.
@@ -57,9 +63,7 @@ mod rig {
 
         /// Lets so many seconds pass.
         pub(crate) async fn seconds(&self, seconds: u64) {
-            tokio::time::pause();
             tokio::time::advance(Duration::from_secs(seconds)).await;
-            tokio::time::resume();
         }
     }
 
@@ -96,7 +100,7 @@ mod rig {
 
     /// Waits until this is so.
     pub(crate) async fn eventually(what: impl Fn() -> bool) {
-        for _ in 0..1000 {
+        for _ in 0..12_000 {
             if what() {
                 return;
             }

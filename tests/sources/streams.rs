@@ -41,6 +41,7 @@ async fn of_those_that_came_meanwhile_the_newest_is_taken() {
     for n in 2..=5 {
         rig.engine.say(&document(n));
     }
+    eventually(|| rig.engine.written() == 5).await;
     tokio::time::sleep(Duration::from_secs(1)).await;
     assert_eq!(pids(rig.stream().await), 5);
     assert_eq!(rig.engine.asked().len(), 1, "one stream brings them all");
@@ -247,12 +248,13 @@ async fn samples_that_nobody_takes_for_more_than_an_interval_are_counted() {
     rig.engine.say(&document(1));
     rig.stream().await.unwrap();
     rig.engine.say(&document(2));
+    eventually(|| rig.engine.written() == 2).await;
     tokio::time::sleep(Duration::from_millis(500)).await;
     assert_eq!(rig.docker.samples_dropped(), 0);
     rig.seconds(3).await;
     rig.engine.say(&document(3));
     let mut dropped = 0;
-    for _ in 0..200 {
+    for _ in 0..6000 {
         dropped += rig.docker.samples_dropped();
         if dropped > 0 {
             break;

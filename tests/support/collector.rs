@@ -21,6 +21,11 @@ use tokio::net::TcpListener;
 use tokio::sync::{Notify, watch};
 use tokio::task::{AbortHandle, JoinSet};
 
+use super::pace::Pace;
+
+/// So long something is waited for that has to come.
+const PATIENCE: Duration = Duration::from_secs(60);
+
 /// What the collector does with a request. It has always been read whole before.
 #[derive(Debug, Clone)]
 pub(crate) enum Answer {
@@ -84,6 +89,7 @@ pub(crate) struct Collector {
     state: Arc<State>,
     port: u16,
     listening: Option<JoinSet<()>>,
+    _pace: Arc<Pace>,
 }
 
 struct State {
@@ -103,7 +109,7 @@ impl Collector {
             received: watch::Sender::default(),
             drop_all: Notify::new(),
         };
-        let mut collector = Self { state: Arc::new(state), port: 0, listening: None };
+        let mut collector = Self { state: Arc::new(state), port: 0, listening: None, _pace: Pace::keep() };
         collector.listen().await;
         collector
     }
@@ -143,11 +149,11 @@ impl Collector {
         self.state.received.borrow().clone()
     }
 
-    /// Waits for the `n`th request; fails after ten seconds.
+    /// Waits for the `n`th request.
     pub(crate) async fn wait_for(&self, n: usize) -> Vec<Received> {
         let mut received = self.state.received.subscribe();
         let enough = received.wait_for(|all| all.len() >= n);
-        match tokio::time::timeout(Duration::from_secs(10), enough).await {
+        match tokio::time::timeout(PATIENCE, enough).await {
             Ok(all) => all.expect("the collector lives").clone(),
             Err(_) => panic!("{} requests, not {n}", self.received().len()),
         }

@@ -26,6 +26,8 @@ use tokio::sync::{Notify, watch};
 use tokio::task::JoinSet;
 use tonic_types::{ErrorDetails, StatusExt};
 
+use super::pace::Pace;
+
 /// Larger requests are refused: the usual limit of gRPC servers.
 const LIMIT: usize = 4 << 20;
 
@@ -89,6 +91,7 @@ pub(crate) struct Faulty {
     state: Arc<State>,
     pub(crate) port: u16,
     _listening: JoinSet<()>,
+    _pace: Arc<Pace>,
 }
 
 type Judge = Box<dyn Fn(&ExportMetricsServiceRequest, &HeaderMap) -> Option<Answer> + Send + Sync>;
@@ -114,6 +117,7 @@ type Body = StreamBody<BoxStream<'static, Result<Frame<Bytes>, std::io::Error>>>
 
 impl Faulty {
     pub(crate) async fn start() -> Self {
+        let pace = Pace::keep();
         let state = Arc::new(State {
             clock: Clock::start(),
             script: Mutex::default(),
@@ -126,7 +130,7 @@ impl Faulty {
         let port = listener.local_addr().unwrap().port();
         let mut listening = JoinSet::new();
         listening.spawn(accept(listener, state.clone()));
-        Self { state, port, _listening: listening }
+        Self { state, port, _listening: listening, _pace: pace }
     }
 
     pub(crate) fn url(&self) -> String {
@@ -275,8 +279,11 @@ async fn serve(
         }
         Answer::CutWithin => success().map(|body| {
             // The head is on its way before the body fails.
-            let late = stream::once(async { tokio::time::sleep(Duration::from_millis(5)).await })
-                .map(|()| Err(std::io::Error::other("cut")));
+            let late = stream::once(async {
+                tokio::task::yield_now().await;
+                tokio::time::sleep(Duration::from_millis(5)).await;
+            })
+            .map(|()| Err(std::io::Error::other("cut")));
             let first = body.take(usize::from(!is_grpc)).map(|_| Ok(Frame::data(Bytes::from_static(b"\x0a"))));
             StreamBody::new(first.chain(late).boxed())
         }),

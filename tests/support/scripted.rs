@@ -15,6 +15,7 @@ use tokio::sync::{Notify, broadcast, watch};
 use tokio::task::JoinSet;
 
 use super::container::Container;
+use super::pace::Pace;
 use super::replies::{Reply, serve};
 
 /// What is asked.
@@ -58,6 +59,7 @@ pub(crate) struct Engine {
     socket: PathBuf,
     listening: Option<JoinSet<()>>,
     _folder: TempDir,
+    _pace: Arc<Pace>,
 }
 
 /// What it is, and what it was asked.
@@ -119,7 +121,8 @@ impl Engine {
             sent: AtomicU64::new(0),
         };
         let socket = folder.path().join("docker.sock");
-        let mut engine = Self { shared: Arc::new(shared), socket, listening: None, _folder: folder };
+        let mut engine =
+            Self { shared: Arc::new(shared), socket, listening: None, _folder: folder, _pace: Pace::keep() };
         engine.listen();
         engine
     }

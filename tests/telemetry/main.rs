@@ -1,6 +1,8 @@
 //! The agent's own metrics and traces, from the call to the collector.
 #![expect(clippy::expect_used, reason = "a test that cannot be set up has to fail")]
 
+#[path = "../support/pace.rs"]
+mod pace;
 mod receiver;
 
 use std::net::SocketAddr;
@@ -29,9 +31,14 @@ use opentelemetry_proto::tonic::trace::v1::Span;
 use opentelemetry_proto::tonic::trace::v1::span::SpanKind;
 use tokio::net::TcpListener;
 
+use pace::Pace;
 use receiver::{Receiver, spawn};
 
 const SECRET: &str = "Bearer canary-4711";
+/// Of a request: longer than anything takes that is well.
+const TIMEOUT: Duration = Duration::from_secs(60);
+/// How long an end may take; a collector that is there needs far less.
+const AMPLE: Duration = Duration::from_secs(60);
 const START: u64 = 1_795_315_523_000_000_000;
 
 fn setup(address: SocketAddr, protocol: Protocol) -> Setup {
@@ -47,7 +54,7 @@ fn setup(address: SocketAddr, protocol: Protocol) -> Setup {
             endpoint,
             headers: Ask::always(headers),
             failure: Ask::always(None),
-            timeout: Duration::from_secs(5),
+            timeout: TIMEOUT,
             compression: Compression::None,
         },
         identity: Identity { instance_id: "agent-1".into(), host_name: Some("host-1".into()), ..Identity::default() },
@@ -107,6 +114,12 @@ fn span<'a>(spans: &'a [Span], name: &str) -> &'a Span {
     spans.iter().find(|s| s.name == name).unwrap_or_else(|| panic!("no span {name}"))
 }
 
+/// How often something was measured.
+fn count(metric: Option<Metric>) -> Option<u64> {
+    let Data::Histogram(histogram) = metric?.data? else { return None };
+    Some(histogram.data_points.iter().map(|point| point.count).sum())
+}
+
 /// The value of a counter or gauge at an attribute; the only one without.
 fn number(metric: Option<Metric>, with: Option<(&str, &str)>) -> Option<f64> {
     let points = match metric?.data? {
@@ -161,7 +174,7 @@ async fn everything_arrives(receiver: Receiver, setup: Setup) {
         let agent = headers.get("user-agent").and_then(|v| v.to_str().ok()).unwrap_or_default();
         assert!(agent.starts_with("dockpulse/"), "{agent}");
     }
-    telemetry.shutdown(Duration::from_secs(5)).await;
+    telemetry.shutdown(AMPLE).await;
 }
 
 #[tokio::test]
@@ -326,11 +339,11 @@ async fn what_is_turned_off_is_not_sent() {
     receiver.wait_for("the metrics", |r| r.metric("dockpulse.probe.duration").is_some()).await;
     setup.metrics = false;
     telemetry.send_to(&setup, HttpConnector::new()).expect("nothing starts");
-    tokio::time::sleep(Duration::from_millis(300)).await;
-    let before = receiver.requests();
+    receiver.wait_for_silence().await;
     telemetry.record_probe(&probe());
-    tokio::time::sleep(Duration::from_millis(300)).await;
-    assert_eq!(receiver.requests(), before, "nothing is sent any more");
+    receiver.wait_for_silence().await;
+    let probes = count(receiver.metric("dockpulse.probe.duration"));
+    assert_eq!(probes, Some(1), "nothing is sent any more");
     assert!(receiver.spans().is_empty());
     assert_eq!(telemetry.counters().probes(), 2, "it counts on");
 }
@@ -356,7 +369,7 @@ async fn what_was_recorded_last_is_flushed_at_the_end() {
     let telemetry = Telemetry::silent();
     telemetry.send_to(&setup, HttpConnector::new()).expect("it starts");
     telemetry.record_probe(&probe());
-    telemetry.shutdown(Duration::from_secs(5)).await;
+    telemetry.shutdown(AMPLE).await;
     assert!(receiver.span_names().contains("probe"));
     assert!(receiver.metric("dockpulse.probe.duration").is_some());
 }
@@ -378,9 +391,9 @@ async fn a_collector_that_hangs_stops_nobody_for_longer_than_allowed() {
         for _ in 0..5000 {
             telemetry.record_probe(&probe());
         }
-        assert!(clock.now().mono < ms(2000), "recording waits for nothing: {}", clock.now().mono);
+        assert!(clock.now().mono.0 < TIMEOUT / 2, "recording waits for nothing: {}", clock.now().mono);
         tokio::time::sleep(Duration::from_millis(200)).await;
-        let clock = Clock::start();
+        let (_pace, clock) = (Pace::keep(), Clock::start());
         telemetry.shutdown(Duration::from_millis(300)).await;
         assert!(clock.now().mono < ms(600), "{protocol:?}: {}", clock.now().mono);
     }
@@ -389,11 +402,16 @@ async fn a_collector_that_hangs_stops_nobody_for_longer_than_allowed() {
 #[tokio::test]
 async fn dropping_it_without_an_end_blocks_nobody() {
     let receiver = Receiver::grpc().await;
-    let clock = Clock::start();
-    let telemetry = Telemetry::silent();
-    telemetry.send_to(&setup(receiver.address, Protocol::Grpc), HttpConnector::new()).expect("it starts");
-    drop(telemetry);
-    assert!(clock.now().mono < ms(500), "{}", clock.now().mono);
+    // What waits, waits each time; a busy machine is not always busy.
+    let quickest = (0..5).map(|_| {
+        let clock = Clock::start();
+        let telemetry = Telemetry::silent();
+        telemetry.send_to(&setup(receiver.address, Protocol::Grpc), HttpConnector::new()).expect("it starts");
+        drop(telemetry);
+        clock.now().mono
+    });
+    let quickest = quickest.min().expect("five");
+    assert!(quickest < ms(500), "{quickest}");
 }
 
 #[tokio::test]
@@ -408,7 +426,7 @@ async fn a_dead_collector_and_its_recovery_are_events() {
         receiver.wait_for("failures", |_| events("own_telemetry_failed") >= 2).await;
         receiver.answer_with(200);
         receiver.wait_for("recovery", |_| events("own_telemetry_recovered") >= 1).await;
-        telemetry.shutdown(Duration::from_secs(5)).await;
+        telemetry.shutdown(AMPLE).await;
     }
 }
 
@@ -453,7 +471,7 @@ async fn sends_one_probe_by_the_environment() {
     let telemetry = Telemetry::silent();
     telemetry.send_to(&setup, HttpConnector::new()).expect("it starts");
     telemetry.record_probe(&probe());
-    tokio::time::sleep(Duration::from_secs(20)).await;
+    tokio::time::sleep(AMPLE).await;
 }
 #[tokio::test]
 async fn a_trace_has_bounds_however_much_fails() {
@@ -489,7 +507,7 @@ async fn the_log_can_be_sent_too() {
         let error = EngineError::Timeout { path: "/containers/{id}/stats", after: Duration::from_secs(10) };
         let container = Named { name: "web\x1b[2J".into(), id };
         telemetry.record(&Event::ContainerFailed { engine, container, failure: Failure::Timeout, error });
-        telemetry.shutdown(Duration::from_secs(5)).await;
+        telemetry.shutdown(AMPLE).await;
         telemetry.record(&Event::Stopped { unsent: 0 });
         let records = receiver.records();
         let [record] = &records[..] else { panic!("one record, not what came before and after: {records:?}") };

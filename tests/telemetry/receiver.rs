@@ -115,6 +115,18 @@ impl Receiver {
         self.state.lock().expect("not poisoned").headers.len()
     }
 
+    /// Waits until no more requests come for some intervals of those that send.
+    pub(crate) async fn wait_for_silence(&self) {
+        for _ in 0..120 {
+            let before = self.requests();
+            tokio::time::sleep(Duration::from_millis(500)).await;
+            if self.requests() == before {
+                return;
+            }
+        }
+        panic!("requests still come after 60 s");
+    }
+
     pub(crate) fn headers(&self) -> Vec<HeaderMap> {
         self.state.lock().expect("not poisoned").headers.clone()
     }
@@ -150,13 +162,13 @@ impl Receiver {
     }
 
     pub(crate) async fn wait_for(&self, what: &str, is_there: impl Fn(&Self) -> bool) {
-        for _ in 0..1000 {
+        for _ in 0..6000 {
             if is_there(self) {
                 return;
             }
             tokio::time::sleep(Duration::from_millis(10)).await;
         }
-        panic!("{what} did not arrive within 10 s");
+        panic!("{what} did not arrive within 60 s");
     }
 
     fn take(&self, metadata: &tonic::metadata::MetadataMap) -> Result<(), tonic::Status> {

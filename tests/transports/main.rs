@@ -1,7 +1,10 @@
 //! How engines are reached: TCP, TLS and ssh, what can go wrong on each way, and the words for it.
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on says where")]
 
+#[path = "../support/certificates.rs"]
 mod certificates;
+#[path = "../support/pace.rs"]
+mod pace;
 mod server;
 mod ssh;
 mod tcp;

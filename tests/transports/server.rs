@@ -3,17 +3,14 @@
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use rustls::pki_types::pem::PemObject;
-use rustls::pki_types::{CertificateDer, PrivateKeyDer};
-use rustls::server::WebPkiClientVerifier;
-use rustls::{RootCertStore, ServerConfig, SupportedProtocolVersion};
+use rustls::{ServerConfig, SupportedProtocolVersion};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio_rustls::TlsAcceptor;
 
-use crate::certificates::{Authority, Pair};
+use crate::certificates::{Authority, Pair, server_config};
 
 /// How a server speaks TLS.
 pub(crate) struct Speaks {
@@ -39,21 +36,7 @@ impl Speaks {
     }
 
     fn config(&self) -> Arc<ServerConfig> {
-        let provider = Arc::new(rustls::crypto::ring::default_provider());
-        let builder =
-            ServerConfig::builder_with_provider(provider.clone()).with_protocol_versions(&self.versions).unwrap();
-        let chain = CertificateDer::pem_slice_iter(self.own.cert.as_bytes()).map(Result::unwrap).collect();
-        let key = PrivateKeyDer::from_pem_slice(self.own.key.as_bytes()).unwrap();
-        let builder = match &self.clients {
-            None => builder.with_no_client_auth(),
-            Some(authority) => {
-                let mut roots = RootCertStore::empty();
-                roots.add(CertificateDer::from_pem_slice(authority.as_bytes()).unwrap()).unwrap();
-                let judge = WebPkiClientVerifier::builder_with_provider(Arc::new(roots), provider).build().unwrap();
-                builder.with_client_cert_verifier(judge)
-            }
-        };
-        Arc::new(builder.with_single_cert(chain, key).unwrap())
+        Arc::new(server_config(&self.own, self.clients.as_deref(), &self.versions))
     }
 }
 

@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
 use dockpulse::engine::docker::DockerEngine;
@@ -12,12 +13,14 @@ use dockpulse::model::engine::{Source, Wanted};
 use dockpulse::model::ssh::Target;
 use futures_util::future::join_all;
 
+use super::pace::Pace;
 use super::{engine, failure};
 
 /// An engine behind the stand-in for `ssh`, which does what `host` says.
 struct Remote {
     engine: DockerEngine,
     folder: tempfile::TempDir,
+    _pace: Arc<Pace>,
 }
 
 impl Remote {
@@ -27,7 +30,7 @@ impl Remote {
         let target = Target::try_new(Some("me"), host, Some(2222), Some(&socket)).unwrap();
         let program = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/support/ssh");
         let endpoint = format!("ssh://me@{host}");
-        Self { engine: engine(&endpoint, Address::Ssh(Ssh { program, target })), folder }
+        Self { engine: engine(&endpoint, Address::Ssh(Ssh { program, target })), folder, _pace: Pace::keep() }
     }
 
     /// The processes that were started, each with what it was called with.
@@ -38,7 +41,7 @@ impl Remote {
     }
 
     async fn first_started(&self) -> u32 {
-        for _ in 0..500 {
+        for _ in 0..6000 {
             if let [(pid, _), ..] = self.started()[..] {
                 return pid;
             }
@@ -55,7 +58,7 @@ fn socket(folder: &Path) -> String {
 /// Waits until there is no such process, not even a dead one that nobody has asked for.
 async fn gone(pid: u32) {
     let path = PathBuf::from(format!("/proc/{pid}"));
-    for _ in 0..500 {
+    for _ in 0..6000 {
         if !path.exists() {
             return;
         }
@@ -99,7 +102,7 @@ async fn containers_that_hang_do_not_keep_the_list_waiting() {
         while remote.started().len() < CALLS {
             tokio::time::sleep(Duration::from_millis(10)).await;
         }
-        tokio::time::timeout(Duration::from_secs(20), remote.engine.list(&wanted)).await
+        tokio::time::timeout(Duration::from_secs(60), remote.engine.list(&wanted)).await
     };
     tokio::select! {
         _ = hung => panic!("they never answer"),

@@ -1,7 +1,6 @@
 //! TLS: who is believed, who is let in, what each failure is called, and files that change.
 
 use std::fs;
-use std::path::Path;
 use std::sync::{Arc, Mutex};
 
 use dockpulse::engine::docker::DockerEngine;
@@ -9,7 +8,7 @@ use dockpulse::engine::{Address, Engine};
 use dockpulse::tls::{ClientTls, Notice, Options};
 use rustls::version::{TLS12, TLS13};
 
-use super::certificates::{Authority, Pair, expired, for_clients, not_yet, self_signed, write};
+use super::certificates::{Authority, Files, Pair, expired, for_clients, not_yet, self_signed, write};
 use super::server::{Server, Speaks};
 use super::{engine, failure};
 
@@ -25,43 +24,15 @@ fn tls(host: &str, options: Options) -> (DockerEngine, Notices) {
     (engine(&format!("https://{host}"), address), notices)
 }
 
-/// The files of a client in a folder.
-struct Files(tempfile::TempDir);
-
-impl Files {
-    fn new(ca: &str) -> Self {
-        let folder = tempfile::tempdir().unwrap();
-        write(folder.path(), "ca.pem", ca);
-        Self(folder)
-    }
-
-    fn with(self, pair: &Pair) -> Self {
-        write(self.folder(), "cert.pem", &pair.cert);
-        write(self.folder(), "key.pem", &pair.key);
-        self
-    }
-
-    fn folder(&self) -> &Path {
-        self.0.path()
-    }
-
-    fn options(&self) -> Options {
-        let there = |name: &str| Some(self.folder().join(name)).filter(|path| path.exists());
-        Options {
-            ca_file: there("ca.pem"),
-            cert_file: there("cert.pem"),
-            key_file: there("key.pem"),
-            insecure_skip_verify: false,
-            alpn: &["http/1.1"],
-        }
-    }
+fn options(files: &Files) -> Options {
+    Options { alpn: &["http/1.1"], ..files.options() }
 }
 
 /// Pings a server that shows `own`, trusting `ca`; gives the words after the endpoint.
 async fn said(own: Pair, ca: &str) -> String {
     let server = Server::tls(Speaks::tls(own)).await;
-    let files = Files::new(ca);
-    let (engine, _) = tls(&server.by_name(), files.options());
+    let files = Files::believing(ca);
+    let (engine, _) = tls(&server.by_name(), options(&files));
     let line = failure(&engine).await;
     line.strip_prefix(&format!("cannot connect to https://{}: ", server.by_name())).unwrap().to_owned()
 }
@@ -72,9 +43,9 @@ async fn a_server_of_our_authority_is_believed_by_name_and_by_address() {
     for version in [&TLS12, &TLS13] {
         let speaks = Speaks::tls(authority.server(&["localhost", "127.0.0.1"])).with(version);
         let server = Server::tls(speaks).await;
-        let files = Files::new(&authority.pem());
+        let files = Files::new(&authority);
         for host in [server.by_name(), server.address.to_string()] {
-            let (engine, notices) = tls(&host, files.options());
+            let (engine, notices) = tls(&host, options(&files));
             engine.ping().await.unwrap();
             engine.connect().await.unwrap();
             assert!(notices.lock().unwrap().is_empty());
@@ -120,8 +91,8 @@ async fn each_reason_not_to_believe_a_server_is_told_with_its_mend() {
 async fn a_self_signed_certificate_is_believed_if_it_is_the_ca_file() {
     let own = self_signed(&["localhost"]);
     let server = Server::tls(Speaks::tls(own.clone())).await;
-    let files = Files::new(&own.cert);
-    tls(&server.by_name(), files.options()).0.ping().await.unwrap();
+    let files = Files::believing(&own.cert);
+    tls(&server.by_name(), options(&files)).0.ping().await.unwrap();
 }
 
 #[tokio::test]
@@ -137,8 +108,8 @@ async fn a_client_is_let_in_with_its_certificate() {
     for version in [&TLS12, &TLS13] {
         let speaks = Speaks::tls(authority.server(&["localhost"])).only_clients_of(&authority).with(version);
         let server = Server::tls(speaks).await;
-        let files = Files::new(&authority.pem()).with(&authority.client());
-        tls(&server.by_name(), files.options()).0.ping().await.unwrap();
+        let files = Files::new(&authority).with(&authority.client());
+        tls(&server.by_name(), options(&files)).0.ping().await.unwrap();
     }
 }
 
@@ -148,12 +119,12 @@ async fn a_server_that_wants_a_client_certificate_or_another_one_is_told_wheneve
     for version in [&TLS12, &TLS13] {
         let speaks = Speaks::tls(ours.server(&["localhost"])).only_clients_of(&ours).with(version);
         let server = Server::tls(speaks).await;
-        let none = Files::new(&ours.pem());
-        let line = failure(&tls(&server.by_name(), none.options()).0).await;
+        let none = Files::new(&ours);
+        let line = failure(&tls(&server.by_name(), options(&none)).0).await;
         let mend = "it wants a client certificate, and there is none; set tls.cert_file and tls.key_file";
         assert!(line.ends_with(mend), "{line}");
-        let foreign = Files::new(&ours.pem()).with(&theirs.client());
-        let line = failure(&tls(&server.by_name(), foreign.options()).0).await;
+        let foreign = Files::new(&ours).with(&theirs.client());
+        let line = failure(&tls(&server.by_name(), options(&foreign)).0).await;
         assert!(line.contains(": it refuses the client certificate ("), "{line}");
         assert!(line.ends_with("is tls.cert_file in force, for clients, and signed by the authority that it trusts?"));
     }
@@ -162,10 +133,10 @@ async fn a_server_that_wants_a_client_certificate_or_another_one_is_told_wheneve
 #[tokio::test]
 async fn a_port_without_tls_is_told_and_never_spoken_to_in_plain_text() {
     let server = Server::plain().await;
-    let files = Files::new(&Authority::new("ca").pem());
+    let files = Files::new(&Authority::new("ca"));
     let host = server.address.to_string();
     assert_eq!(
-        failure(&tls(&host, files.options()).0).await,
+        failure(&tls(&host, options(&files)).0).await,
         format!(
             "cannot connect to https://{host}: this port speaks plain text, not TLS; use tcp:// if nobody can listen in or change anything on the way"
         )
@@ -176,8 +147,8 @@ async fn a_port_without_tls_is_told_and_never_spoken_to_in_plain_text() {
 async fn a_connection_that_ends_during_the_handshake_is_told() {
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let host = listener.local_addr().unwrap().to_string();
-    let files = Files::new(&Authority::new("ca").pem());
-    let (engine, _) = tls(&host, files.options());
+    let files = Files::new(&Authority::new("ca"));
+    let (engine, _) = tls(&host, options(&files));
     let close = async {
         use tokio::io::AsyncReadExt;
         let (mut stream, _) = listener.accept().await.unwrap();
@@ -192,8 +163,8 @@ async fn files_that_change_are_in_force_for_the_next_connection() {
     let (old, new) = (Authority::new("old"), Authority::new("new"));
     let speaks = |authority: &Authority| Speaks::tls(authority.server(&["localhost"])).only_clients_of(authority);
     let server = Server::tls(speaks(&old)).await;
-    let files = Files::new(&old.pem()).with(&old.client());
-    let (engine, notices) = tls(&server.by_name(), files.options());
+    let files = Files::new(&old).with(&old.client());
+    let (engine, notices) = tls(&server.by_name(), options(&files));
     engine.ping().await.unwrap();
     server.speak(&speaks(&new));
     assert!(failure(&engine).await.contains("not signed by an authority in tls.ca_file"));
@@ -213,8 +184,8 @@ async fn new_files_that_are_of_no_use_are_told_once_and_the_old_ones_stay() {
     let speaks = Speaks::tls(authority.server(&["localhost"])).only_clients_of(&authority);
     let server = Server::tls(speaks).await;
     let pair = authority.client();
-    let files = Files::new(&authority.pem()).with(&pair);
-    let (engine, notices) = tls(&server.by_name(), files.options());
+    let files = Files::new(&authority).with(&pair);
+    let (engine, notices) = tls(&server.by_name(), options(&files));
     engine.ping().await.unwrap();
 
     write(files.folder(), "cert.pem", &authority.client().cert);

@@ -24,6 +24,8 @@ pub(super) struct Books {
     pub(super) state: State,
     pub(super) shelf: Shelf,
     pub(super) unborn: Unborn,
+    /// Batches up to this one were there before this process: any of them may have been given out by one whose disk failed.
+    pub(super) inherited: u64,
     pub(super) rows: HashMap<(Text, Owner), Rid>,
     pub(super) resources: Resources,
 }

@@ -96,8 +96,11 @@ enum Doing {
         acked: Option<u64>,
         held: bool,
     },
-    /// A transaction that is not waited for any more: whatever comes of it, it counts as one that failed.
+    /// Nothing is written.
+    Looking,
+    /// A job that is not waited for any more: whatever comes of it, it counts as one that failed.
     Stalled,
+    /// The store is being opened or closed.
     Other,
 }
 
@@ -341,7 +344,7 @@ impl Core {
     fn start(&mut self, job: Job) -> Next {
         // A failure is told with what is left behind the batch that was to be read after.
         self.acked_in_job = if matches!(job, Job::Read(_)) { self.acked_shelf } else { Shelf::default() };
-        self.job = Doing::Other;
+        self.job = if matches!(job, Job::Close) { Doing::Other } else { Doing::Looking };
         Next::Do(job)
     }
 

@@ -5,6 +5,7 @@ use super::reconcile::Reconcile;
 use super::store::Done;
 use super::{Front, Row, Shelf};
 use crate::model::Text;
+use crate::model::series::Fingerprint;
 use crate::model::time::{Monotonic, UnixNanos};
 use crate::outbox::Pushed;
 
@@ -82,6 +83,8 @@ pub(super) enum Said {
 #[derive(Debug, Default)]
 pub(super) struct Opened {
     pub(super) rows: Vec<Row>,
+    /// Identities of which nothing is live.
+    pub(super) ended: Vec<Fingerprint>,
     pub(super) latest: Vec<(Text, UnixNanos)>,
     pub(super) shelf: Shelf,
     pub(super) front: Option<Front>,

@@ -18,6 +18,8 @@ pub(super) struct Keeper<M> {
     words: Words,
     max_bytes: u64,
     store: Option<Store>,
+    /// The last batch that was there when the store was opened for the first time.
+    inherited: Option<u64>,
     /// A transaction of which nobody knows whether it is durable: its number, and where its batches are.
     doubtful: Option<(u64, u64, u64)>,
     /// Where those of one before it are, unless it has removed them.
@@ -39,6 +41,7 @@ impl<M: Media> Keeper<M> {
             words: Words::default(),
             max_bytes,
             store: None,
+            inherited: None,
             doubtful: None,
             stale: None,
             last: None,
@@ -77,7 +80,8 @@ impl<M: Media> Keeper<M> {
         let shelf = self.store.as_ref().map(Store::shelf).unwrap_or_default();
         let latest = self.store.iter().flat_map(Store::latest);
         let latest = latest.map(|(engine, latest)| (engine.clone(), latest)).collect();
-        Ok(Opened { rows, latest, shelf, front, damage: self.damage.take() })
+        let ended = self.store.as_mut().map_or(Ok(Vec::new()), Store::ended)?;
+        Ok(Opened { rows, ended, latest, shelf, front, damage: self.damage.take() })
     }
 
     /// Opens the store, cut to what is intact if it is damaged.
@@ -96,7 +100,9 @@ impl<M: Media> Keeper<M> {
             }
             opened => opened,
         };
-        self.store = Some(opened?);
+        let mut store = opened?;
+        store.inherits(*self.inherited.get_or_insert(store.next().saturating_sub(1)));
+        self.store = Some(store);
         rows.into_iter().for_each(row);
         Ok(())
     }
@@ -175,10 +181,16 @@ impl<M: Media> Keeper<M> {
         is_there.then_some((from, to)).or(self.stale)
     }
 
-    /// The core has given up the job, so that what came of it is in memory still, and will be written again.
-    pub(super) fn given_up(&mut self, outcome: Outcome) -> Outcome {
-        let Outcome::Done(_) = outcome else { return outcome };
-        (self.doubtful, self.is_ahead) = (self.last, true);
+    /// The core has given up the job, so that what came of it is in memory still, and will be written again. What was read
+    /// comes too late.
+    pub(super) fn given_up(&mut self, job: &Job, outcome: Outcome) -> Outcome {
+        if !matches!(outcome, Outcome::Done(_) | Outcome::Read(_)) {
+            return outcome;
+        }
+        if matches!(job, Job::Write(_)) {
+            self.doubtful = self.last;
+        }
+        self.is_ahead = true;
         let trouble = Trouble::new(TroubleKind::Device, "the disk does not answer");
         Outcome::Failed { trouble, readable: None }
     }

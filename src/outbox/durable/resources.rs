@@ -113,6 +113,18 @@ impl Resources {
         Some(expired.1)
     }
 
+    /// Whether a row refers to one like it.
+    pub(super) fn is_of_row(&self, resource: &Resource) -> bool {
+        self.by_content.contains_key(resource)
+    }
+
+    /// The numbers of those that no row refers to: of the latest so many, the oldest first.
+    pub(super) fn of_no_row(&self, most: usize) -> Vec<Rid> {
+        let mut rids: Vec<Rid> = self.loose.iter().map(|(_, rid)| *rid).collect();
+        rids.sort_unstable();
+        rids.split_off(rids.len().saturating_sub(most))
+    }
+
     /// These stay for as long as no others are said to.
     pub(super) fn pin(&mut self, rids: impl IntoIterator<Item = Rid>) {
         self.pinned = rids.into_iter().collect();

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use super::books::Turn;
 use super::notice::Trouble;
+use crate::model::batch::{Batch, Mark};
 use crate::outbox::Pushed;
 
 impl Turn<'_> {
@@ -26,14 +27,20 @@ impl Turn<'_> {
     }
 
     /// Drops the values of one batch, the oldest that has not lost them yet, and puts what is left of it behind what is
-    /// left of those before.
+    /// left of those before. Of one that was there before this process the first values of series stay: nobody knows
+    /// whether they were delivered, so the retractions are owed, and no series may end that was never published.
     fn strip(&mut self, first: u64, seq: u64) -> Result<Pushed, Trouble> {
         let (batch, mut pushed) = self.batch(seq)?;
         let mut batch = Arc::unwrap_or_clone(batch);
-        let before = batch.retractions();
-        let dropped_values = batch.points() - before;
-        self.books.unborn.strip(&mut batch);
-        let unowed_retractions = before - batch.retractions();
+        let (points, retractions) = (batch.points(), batch.retractions());
+        if seq <= self.books.inherited {
+            self.books.unborn.settle(&mut batch);
+            firsts_only(&mut batch);
+        } else {
+            self.books.unborn.strip(&mut batch);
+        }
+        let unowed_retractions = retractions - batch.retractions();
+        let dropped_values = points - batch.points() - unowed_retractions;
         if let Some((older, _)) = self.last(self.books.state.settled)?.filter(|(older, _)| *older > first) {
             let (stripped, since) = self.batch(older)?;
             let mut all = Arc::unwrap_or_clone(stripped);
@@ -49,4 +56,13 @@ impl Turn<'_> {
         self.books.state.settled = seq;
         Ok(Pushed { dropped_values, unowed_retractions })
     }
+}
+
+/// Drops the values that have one of the same life before them.
+fn firsts_only(batch: &mut Batch) {
+    for group in &mut batch.groups {
+        group.points.retain(|point| !matches!(point.mark, Mark::Next(_)));
+        group.points.shrink_to_fit();
+    }
+    batch.groups.retain(|group| !group.points.is_empty());
 }

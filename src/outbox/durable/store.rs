@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use redb::{Builder, Database, ReadableTable, StorageBackend, WriteTransaction};
 
-use super::books::{Books, Head, Tables, Turn};
+use super::books::{Books, Head, Tables, Turn, stored_resource};
 use super::job::Write;
 use super::notice::{Trouble, TroubleKind};
 use super::quiet::quietly;
@@ -12,12 +12,16 @@ use super::reconcile::Reconcile;
 use super::{Front, Row, Shelf};
 use crate::model::Text;
 use crate::model::batch::Batch;
+use crate::model::series::Fingerprint;
 use crate::model::time::UnixNanos;
 use crate::outbox::Pushed;
 use crate::outbox::record::Words;
 
 /// What redb may keep of the file in memory, and what waits to be written.
 const CACHE_BYTES: usize = 3 << 20;
+
+/// So many identities of which nothing is live are told when it is opened: ledgers remember no more.
+const MOST_ENDED: usize = 16_384;
 
 /// An open store. After an error it must not be used again.
 pub(super) struct Store {
@@ -85,6 +89,11 @@ impl Store {
         self.books.state.next
     }
 
+    /// Batches up to this one may have been given out, whatever was acknowledged.
+    pub(super) fn inherits(&mut self, to: u64) {
+        self.books.inherited = to;
+    }
+
     /// What is on disk.
     pub(super) fn shelf(&self) -> Shelf {
         self.books.shelf
@@ -103,6 +112,22 @@ impl Store {
     /// Whether reading has gone past what follows `after`: it can be read by one that is opened again.
     pub(super) fn is_past(&self, after: Option<u64>) -> bool {
         self.read_to > after.unwrap_or_default()
+    }
+
+    /// The identities of which nothing is live: of the latest [`MOST_ENDED`], the oldest first. The same identity may be
+    /// there under several numbers.
+    pub(super) fn ended(&mut self) -> Result<Vec<Fingerprint>, Trouble> {
+        quietly(|| {
+            let (transaction, books) = self.begin()?;
+            let tables = Tables::open(&transaction)?;
+            let rids = books.resources.of_no_row(MOST_ENDED).into_iter();
+            // One that cannot be read is damage where a batch needs it.
+            let resources = rids.filter_map(|rid| stored_resource(&tables.resources, rid));
+            let ended = resources.filter(|r| !books.resources.is_of_row(r)).map(|r| r.fingerprint()).collect();
+            drop(tables);
+            transaction.abort().map_err(redb::Error::from)?;
+            Ok(ended)
+        })
     }
 
     /// What there is above `after` and below `below`.

@@ -163,7 +163,7 @@ impl<H: Hears> Thread<H> {
         let result = match opened {
             Ok(mut opened) => {
                 damage = opened.damage.take();
-                let believed = believed(&opened);
+                let believed = believed(&mut opened);
                 core.opened(opened);
                 Ok(believed)
             }
@@ -207,7 +207,7 @@ impl<H: Hears> Thread<H> {
         drop(core);
         let outcome = self.keeper.run(&job, &|index| lock(&self.shared.core).held(index));
         let mut core = lock(&self.shared.core);
-        let outcome = if core.gave_up() { self.keeper.given_up(outcome) } else { outcome };
+        let outcome = if core.gave_up() { self.keeper.given_up(&job, outcome) } else { outcome };
         let said = core.done(outcome, self.clock.now().mono);
         drop(core);
         if let Some(damage) = self.keeper.damage() {
@@ -233,8 +233,8 @@ impl Said {
     }
 }
 
-fn believed(opened: &Opened) -> Believed {
-    let mut believed = Believed::default();
+fn believed(opened: &mut Opened) -> Believed {
+    let mut believed = Believed { ended: std::mem::take(&mut opened.ended), ..Believed::default() };
     for ((engine, owner), standing) in &opened.rows {
         if let Some(standing) = standing {
             let owners = believed.engines.entry(engine.clone()).or_default();

@@ -10,8 +10,8 @@ use crate::outbox::durable::notice::{Trouble, TroubleKind};
 use crate::outbox::durable::reconcile::Reconcile;
 use crate::outbox::durable::{Front, Shelf};
 
-/// A transaction that takes longer does not end soon: the memory has to do until it does. With the disk's whole backlog
-/// of an outage to write it may take longer.
+/// A job that takes longer does not end soon: the memory has to do until it does. With the disk's whole backlog of an
+/// outage to write it may take longer.
 const STALLED: Duration = Duration::from_secs(10);
 
 impl Outage {
@@ -22,13 +22,16 @@ impl Outage {
 }
 
 impl Core {
-    /// A transaction that does not end is given up, and what it was to write is given out from memory. To be asked now
-    /// and then.
+    /// A job that does not end is given up, and what it was to write is given out from memory. To be asked now and then.
     pub(in crate::outbox::durable) fn give_up(&mut self, now: Monotonic) -> Option<Said> {
         if let (Doing::Stalled, Mode::Memory(outage)) = (self.job, &mut self.mode) {
             outage.may_overtake |= now >= outage.since + PATIENCE;
         }
-        let Doing::Writing { held, .. } = self.job else { return None };
+        let held = match self.job {
+            Doing::Writing { held, .. } => held,
+            Doing::Looking => false,
+            Doing::Nothing | Doing::Stalled | Doing::Other => return None,
+        };
         let limit = if self.is_memory() { PATIENCE } else { STALLED };
         if now < self.job_since + limit {
             return None;

@@ -51,6 +51,8 @@ pub(super) enum Meanwhile {
     Acknowledge,
     /// The disk takes so long that it is given up; what it works on is taken from memory before it is done after all.
     Stall,
+    /// The same, and newer batches go before what it was to read.
+    Overtake,
 }
 
 fn attributes(series: Series) -> Attributes {
@@ -101,7 +103,12 @@ fn standing(live: &Live, of: Series) -> Option<Standing> {
 /// What `live` becomes by publishing and retracting, and the decision that says so.
 pub(super) fn decide(live: &mut Live, actions: &[(Series, bool)], time: u64) -> Decision {
     let (before, mut groups, mut touched) = (live.clone(), Vec::new(), BTreeSet::new());
+    let mut valued = BTreeSet::new();
     for (series, publish) in actions {
+        // A series has one value at a time.
+        if *publish && !valued.insert(*series) {
+            continue;
+        }
         let value = Value::Int(time.cast_signed());
         let mark = match (*publish, live.contains(series)) {
             (true, true) => Mark::Next(value),
@@ -172,20 +179,26 @@ impl Agent {
             let Next::Do(job) = next else { return };
             let Self { core, keeper, .. } = self;
             let outcome = keeper.run(&job, &|index| core.borrow().held(index));
-            if matches!(job, Job::Write(_)) {
+            let stalls = matches!(self.meanwhile, Some(Meanwhile::Stall | Meanwhile::Overtake));
+            let stalls = stalls && matches!(job, Job::Read(_) | Job::Tidy);
+            if matches!(job, Job::Write(_)) || stalls {
                 match self.meanwhile.take() {
                     Some(Meanwhile::Take) => self.taken = self.core.get_mut().front(),
                     Some(Meanwhile::Acknowledge) => self.core.get_mut().acknowledge(),
-                    Some(Meanwhile::Stall) => {
+                    Some(stall @ (Meanwhile::Stall | Meanwhile::Overtake)) => {
                         let core = self.core.get_mut();
-                        self.said.extend(core.give_up(Monotonic(self.now.mono.0 + Duration::from_secs(100))));
+                        let later = self.now.mono + Duration::from_secs(100);
+                        self.said.extend(core.give_up(later));
+                        if stall == Meanwhile::Overtake {
+                            self.said.extend(core.give_up(later + Duration::from_secs(100)));
+                        }
                         self.taken = core.front();
                     }
                     None => {}
                 }
             }
             let gave_up = self.core.get_mut().gave_up();
-            let outcome = if gave_up { self.keeper.given_up(outcome) } else { outcome };
+            let outcome = if gave_up { self.keeper.given_up(&job, outcome) } else { outcome };
             self.said.extend(self.core.get_mut().done(outcome, self.now.mono));
             self.damage.extend(self.keeper.damage());
             if self.disk.is_dead() {
@@ -210,6 +223,11 @@ impl Agent {
         self.meanwhile = meanwhile;
         self.push(decision);
         self.meanwhile.take().is_none()
+    }
+
+    /// While the next job is done, the collector does something.
+    pub(super) fn meanwhile(&mut self, meanwhile: Meanwhile) {
+        self.meanwhile = Some(meanwhile);
     }
 
     pub(super) fn take(&mut self) -> Option<Arc<Batch>> {

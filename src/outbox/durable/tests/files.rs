@@ -101,6 +101,35 @@ async fn what_was_not_delivered_is_there_after_a_restart() {
 }
 
 #[tokio::test]
+async fn what_has_ended_and_may_still_have_to_be_told_is_known_after_a_restart() {
+    let directory = TempDir::new().unwrap();
+    let (kept, mut live) = (open(directory.path()), Live::new());
+    assert_eq!(kept.believed.ended, []);
+    // The second one lives on; the third one's end is delivered, the first one's is not.
+    let mut ended = Vec::new();
+    for (time, actions) in [&[(0, true), (1, true), (2, true)][..], &[(2, false)], &[(0, false)]].iter().enumerate() {
+        let decision = decide(&mut live, actions, time as u64 + 1);
+        ended.extend(decision.batch.groups.last().map(|group| group.resource.fingerprint()));
+        assert_eq!(kept.queue.push(decision, kept.clock.now()), Pushed::default());
+        soon(kept.queue.written()).await;
+    }
+    for _ in 0..2 {
+        soon(kept.queue.next()).await;
+        kept.queue.acknowledge();
+    }
+    soon(kept.queue.close()).await;
+    drop(kept);
+    let kept = open(directory.path());
+    assert_eq!((kept.owners().len(), &kept.believed.ended), (1, &ended[2..].to_vec()));
+    // It lives again, as a resource of its own in the store, while one like it waits to be sent.
+    kept.push(&mut live, &[(0, true)], 4);
+    soon(kept.queue.close()).await;
+    drop(kept);
+    let kept = open(directory.path());
+    assert_eq!((kept.owners().len(), &kept.believed.ended), (2, &vec![]));
+}
+
+#[tokio::test]
 async fn nobody_else_may_read_it() {
     let directory = TempDir::new().unwrap();
     let inner = directory.path().join("made/for/it");

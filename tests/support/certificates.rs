@@ -1,12 +1,20 @@
-//! Certificates for the tests, made as they are needed: an authority, servers and clients of it, and odd ones.
+//! Certificates for the tests, made as they are needed: an authority, servers and clients of it, and odd ones; and how
+//! both sides are set up with them.
 
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
+use dockpulse::tls::Options;
 use rcgen::{
     BasicConstraints, Certificate, CertificateParams, CertifiedIssuer, DnType, ExtendedKeyUsagePurpose, IsCa, KeyPair,
     KeyUsagePurpose, date_time_ymd,
 };
+use rustls::pki_types::pem::PemObject;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use rustls::server::WebPkiClientVerifier;
+use rustls::{RootCertStore, ServerConfig, SupportedProtocolVersion};
+use tempfile::TempDir;
 
 /// Who signs.
 pub(crate) struct Authority(CertifiedIssuer<'static, KeyPair>);
@@ -103,4 +111,65 @@ pub(crate) fn write(folder: &Path, name: &str, text: &str) -> PathBuf {
     let path = folder.join(name);
     fs::write(&path, text).unwrap();
     path
+}
+
+/// How a server speaks TLS that shows `own`; it lets clients of an authority in, by that one's certificate, or everybody.
+pub(crate) fn server_config(
+    own: &Pair,
+    clients: Option<&str>,
+    versions: &[&'static SupportedProtocolVersion],
+) -> ServerConfig {
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let builder = ServerConfig::builder_with_provider(provider.clone()).with_protocol_versions(versions).unwrap();
+    let chain = CertificateDer::pem_slice_iter(own.cert.as_bytes()).map(Result::unwrap).collect();
+    let key = PrivateKeyDer::from_pem_slice(own.key.as_bytes()).unwrap();
+    let builder = match clients {
+        None => builder.with_no_client_auth(),
+        Some(authority) => {
+            let mut roots = RootCertStore::empty();
+            roots.add(CertificateDer::from_pem_slice(authority.as_bytes()).unwrap()).unwrap();
+            let judge = WebPkiClientVerifier::builder_with_provider(Arc::new(roots), provider).build().unwrap();
+            builder.with_client_cert_verifier(judge)
+        }
+    };
+    builder.with_single_cert(chain, key).unwrap()
+}
+
+/// The files of a client in a folder.
+pub(crate) struct Files(TempDir);
+
+impl Files {
+    /// It believes in this authority.
+    pub(crate) fn new(ca: &Authority) -> Self {
+        Self::believing(&ca.pem())
+    }
+
+    /// It believes in this certificate.
+    pub(crate) fn believing(ca: &str) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        write(folder.path(), "ca.pem", ca);
+        Self(folder)
+    }
+
+    /// It shows this one.
+    pub(crate) fn with(self, pair: &Pair) -> Self {
+        write(self.folder(), "cert.pem", &pair.cert);
+        write(self.folder(), "key.pem", &pair.key);
+        self
+    }
+
+    pub(crate) fn folder(&self) -> &Path {
+        self.0.path()
+    }
+
+    /// With those that there are.
+    pub(crate) fn options(&self) -> Options {
+        let there = |name: &str| Some(self.folder().join(name)).filter(|path| path.exists());
+        Options {
+            ca_file: there("ca.pem"),
+            cert_file: there("cert.pem"),
+            key_file: there("key.pem"),
+            ..Options::default()
+        }
+    }
 }
