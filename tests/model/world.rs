@@ -996,7 +996,8 @@ impl World {
 
     // -- the end ------------------------------------------------------------------------------------------------------
 
-    /// Waits until everything is delivered, and for two probes more.
+    /// Waits until everything is delivered, and for two probes more. What was found out waits for the rest of its probe, up to
+    /// a quarter of the interval.
     fn calm_down(&mut self) {
         self.begin_anew();
         self.note("-- calm");
@@ -1013,7 +1014,7 @@ impl World {
             self.pass(TIMEOUT + 400 * MS);
         }
         for _ in 0..300 {
-            if self.delivered + 150 * MS < self.now && self.refused.is_empty() {
+            if self.delivered + interval(self.choice) / 4 + DELAY < self.now && self.refused.is_empty() {
                 break;
             }
             self.pass(10 * MS);
