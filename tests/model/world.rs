@@ -139,7 +139,7 @@ pub(crate) struct World {
     /// The engine was not reached since the agent was started again.
     pub(crate) unreached: bool,
     pub(crate) changed_link: u64,
-    /// When something was last found out.
+    /// When something was last found out: also that inspect does not tell.
     moved: u64,
     pub(crate) failing: Option<(u64, u64)>,
     pub(crate) attempts: u32,
@@ -731,9 +731,7 @@ impl World {
 
     /// Keeps what the agent is being told. Returns the container whose numbers these are.
     fn heed_answer(&mut self, call: &Outstanding, input: &Input, computed: u64) -> Option<ContainerId> {
-        if let Input::Listed(Ok(_)) | Input::Inspected(_, Ok(_)) | Input::Sampled(_, Ok(_)) | Input::Sized(_, Ok(_)) =
-            input
-        {
+        if let Input::Listed(Ok(_)) | Input::Inspected(..) | Input::Sampled(_, Ok(_)) | Input::Sized(_, Ok(_)) = input {
             self.moved = self.now;
         }
         match input {
