@@ -139,7 +139,7 @@ pub(crate) struct World {
     /// The engine was not reached since the agent was started again.
     pub(crate) unreached: bool,
     pub(crate) changed_link: u64,
-    /// When something was last found out.
+    /// When something was last found out: also that inspect does not tell.
     moved: u64,
     pub(crate) failing: Option<(u64, u64)>,
     pub(crate) attempts: u32,
@@ -732,9 +732,7 @@ impl World {
 
     /// Keeps what the agent is being told. Returns the container whose numbers these are.
     fn heed_answer(&mut self, call: &Outstanding, input: &Input, computed: u64) -> Option<ContainerId> {
-        if let Input::Listed(Ok(_)) | Input::Inspected(_, Ok(_)) | Input::Sampled(_, Ok(_)) | Input::Sized(_, Ok(_)) =
-            input
-        {
+        if let Input::Listed(Ok(_)) | Input::Inspected(..) | Input::Sampled(_, Ok(_)) | Input::Sized(_, Ok(_)) = input {
             self.moved = self.now;
         }
         match input {
@@ -997,7 +995,8 @@ impl World {
 
     // -- the end ------------------------------------------------------------------------------------------------------
 
-    /// Waits until everything is delivered, and for two probes more.
+    /// Waits until everything is delivered, and for two probes more. What was found out waits for the rest of its probe, up to
+    /// a quarter of the interval.
     fn calm_down(&mut self) {
         self.begin_anew();
         self.note("-- calm");
@@ -1014,7 +1013,7 @@ impl World {
             self.pass(TIMEOUT + 400 * MS);
         }
         for _ in 0..300 {
-            if self.delivered + 150 * MS < self.now && self.refused.is_empty() {
+            if self.delivered + interval(self.choice) / 4 + DELAY < self.now && self.refused.is_empty() {
                 break;
             }
             self.pass(10 * MS);
