@@ -119,8 +119,9 @@ impl Tracker {
             None if goes_on => self.go_on(published.start, published.start),
             _ => {
                 self.ran_before = true;
-                self.facts_mut().run_start = UnixNanos::UNKNOWN;
-                self.forget_kills();
+                // Kills that were published are another run's. Those that were told since are this one's.
+                let facts = self.facts_mut();
+                (facts.run_start, facts.kills_since) = (UnixNanos::UNKNOWN, None);
                 if let Some(told) = told {
                     self.start_run(told, now);
                 }
@@ -160,11 +161,9 @@ impl PublishedRun {
             Some(read) => UnixNanos(told.0.saturating_add(asked.0 - read.0)),
             None => told,
         };
-        if !self.start.is_known() {
-            // It was published without a start, because nobody told.
-            return began <= self.latest;
-        }
-        told == self.start || now > self.latest && began <= self.start
+        // If it was published without a start, because nobody told, it began before anything that was published.
+        let by_then = if self.start.is_known() { self.start } else { self.latest };
+        self.began(told) || now > self.latest && began <= by_then
     }
 }
 
@@ -212,6 +211,11 @@ mod tests {
         let run = PublishedRun { start: UnixNanos::UNKNOWN, latest: UnixNanos(200 * S) };
         let is = |told: u64| run.is(UnixNanos(told * S), None, UnixNanos(300 * S), Duration::ZERO);
         assert!(is(150) && !is(201));
+        let set_back = UnixNanos(199 * S);
+        assert!(
+            !run.is(UnixNanos(250 * S), Some(UnixNanos(259 * S)), set_back, Duration::ZERO),
+            "our clock was set back"
+        );
     }
 
     #[test]

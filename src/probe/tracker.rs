@@ -299,12 +299,6 @@ impl Tracker {
         self.freeze();
     }
 
-    /// Kills of an earlier run are not those of this one.
-    pub(super) fn forget_kills(&mut self) {
-        let facts = self.facts_mut();
-        (facts.oom_kills, facts.kills_since) = (0, None);
-    }
-
     fn freeze(&mut self) {
         self.frozen = true;
         let kills = std::mem::take(&mut self.kills);

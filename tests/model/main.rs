@@ -34,7 +34,7 @@ mod properties {
     use crate::world::play;
 
     /// Courses with kills are so many times fewer: each is two, with a kill between.
-    const FEWER_WITH_KILLS: u32 = 1;
+    const FEWER_WITH_KILLS: u32 = 5;
 
     /// Plays as many courses as are asked for in the environment: half of them for each weather, so that two processors share
     /// them. The macro of proptest would take the number from the environment as it is. The failing script is printed, not

@@ -29,8 +29,9 @@ pub(crate) struct Store {
     latest: UnixNanos,
     /// Since when the agent is dead.
     dead: Option<u64>,
-    /// When the last agent before this one was killed.
+    /// When the last agent before this one was killed, and its latest time stamp.
     killed: u64,
+    left: u64,
     pub(crate) kills: u32,
     /// What the engine was called when the agent was killed.
     pub(crate) called: Option<Text>,
@@ -67,7 +68,7 @@ impl World {
         self.streams.close_all();
         self.watching = None;
         (self.good, self.failing, self.attempts, self.retry) = (false, None, 0, None);
-        (self.introduced, self.last_list) = (false, None);
+        (self.introduced, self.last_list, self.listed_of) = (false, None, 0);
     }
 
     pub(crate) fn begin_anew(&mut self) {
@@ -90,7 +91,7 @@ impl World {
             let kills = |s: &&Series| s.metric.name == KILLS && s.container.as_deref() == Some(c.id.as_str());
             c.kills_since.extend(self.collector.live().find(kills).map(|s| s.start.0));
         }
-        self.store.killed = killed;
+        (self.store.killed, self.store.left) = (killed, self.store.latest.0);
         self.collector.resume();
         self.expect_to_go_on(killed);
         let owners = self.store.owners.values().cloned().collect();
@@ -148,10 +149,13 @@ impl World {
             None => {
                 let up = up_for((self.now - c.run_since) / SECOND);
                 let unclear = (up.below - up.at_least + 3) * SECOND;
-                !self.clocks_run_true || c.run_since < self.store.killed + unclear
+                let listed_since = self.listed_of > c.run_since;
+                !self.clocks_run_true || !listed_since || c.run_since < self.store.killed + unclear
             }
             Some(told) if told == began => {
-                began.saturating_add_signed(self.clock - self.engine.clock) <= published + VAGUE
+                // It may have been published without a start.
+                let by_then = if published > 0 { published } else { self.store.left };
+                began.saturating_add_signed(self.clock - self.engine.clock) <= by_then + VAGUE
             }
             // It began after inspect told of the one before, and no event has come that spoke of it.
             Some(_) => c.heard.is_none_or(|at| at < c.run_since),
@@ -280,6 +284,9 @@ mod cases {
         let oom = |fatal| Do(0, OutOfMemory { fatal });
         check(Choice::default(), &[Pass(3000), oom(false), oom(false), Pass(100), Kill, Pass(100), Begin, oom(false)]);
         check(Choice::default(), &[Pass(3000), oom(true), Pass(100), Kill, Pass(100), Begin, Pass(100), Do(0, Start)]);
+        // It is told of before the first numbers show that the run is another one.
+        let no_numbers = [Stats(0, Call::Fails), Begin, Pass(1), oom(false)];
+        check(Choice::default(), &[&[Pass(1), Quietly(0, Restart), Kill], &no_numbers[..]].concat());
     }
 
     #[test]

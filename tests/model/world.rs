@@ -152,6 +152,8 @@ pub(crate) struct World {
     pub(crate) rested: bool,
     pub(crate) ever_refused: bool,
     pub(crate) last_list: Option<u64>,
+    /// Of which moment the last list was.
+    pub(crate) listed_of: u64,
     pub(crate) refuse: bool,
     pub(crate) refused: Vec<(u64, Refused)>,
     pub(crate) delivered: u64,
@@ -253,6 +255,7 @@ impl World {
             rested: false,
             ever_refused: false,
             last_list: None,
+            listed_of: 0,
             refuse: false,
             refused: Vec::new(),
             delivered: 0,
@@ -497,7 +500,8 @@ impl World {
             } else if due(refused) {
                 let (_, groups) = self.refused.remove(0);
                 self.note("refused ends are owed again");
-                self.pipeline.owe_again(&groups);
+                let effects = self.pipeline.owe_again(&groups, self.moment());
+                self.perform(effects);
             } else {
                 self.apply(Input::Wake);
             }
@@ -745,7 +749,7 @@ impl World {
                 }
                 (self.good, self.failing, self.attempts) = (true, None, 0);
                 self.unreached = false;
-                self.last_list = Some(self.wall());
+                (self.last_list, self.listed_of) = (Some(self.wall()), computed);
             }
             Input::Listed(Err(_)) => self.failed(),
             Input::Inspected(question, answer) => {
