@@ -129,8 +129,10 @@ async fn rig(worlds: &[&World]) -> (Rig, Vec<(String, String)>) {
     (rig, engines)
 }
 
+/// One probe, however long it takes: a second one would tell what one cannot.
 async fn once(rig: &Rig) -> Output {
     let mut command = rig.command("once");
+    command.args(["--interval", "60s"]);
     tokio::task::spawn_blocking(move || command.output().unwrap()).await.unwrap()
 }
 

@@ -88,10 +88,10 @@ impl Rig {
         tokio::task::spawn_blocking(move || agent.wait().unwrap().code()).await.unwrap()
     }
 
-    /// A single probe; whether it went well.
+    /// A single probe, however long it takes; whether it went well.
     async fn once(&self) -> bool {
         let mut program = Command::new(env!("CARGO_BIN_EXE_dockpulse"));
-        program.arg("once").current_dir(self.folder.path()).env_clear();
+        program.args(["once", "--interval", "60s"]).current_dir(self.folder.path()).env_clear();
         program.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
         tokio::task::spawn_blocking(move || program.status().unwrap().success()).await.unwrap()
     }

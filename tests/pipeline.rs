@@ -178,3 +178,23 @@ fn another_profile_takes_back_the_old_names_and_sends_the_new_ones() {
         live = sent;
     }
 }
+
+#[test]
+fn a_retraction_that_is_refused_comes_again_at_once_and_then_with_the_next_batch() {
+    let mut agent = Agent::of(3);
+    agent.batches(Input::Wake);
+    agent.batches(Input::Trigger);
+    let batches = agent.change(Profile::DockerStats);
+    let groups = batches.iter().flat_map(|batch| &batch.groups);
+    let points = groups.flat_map(|g| g.points.iter().map(|p| (g.resource.clone(), p.clone())));
+    let refused: Vec<_> = points.filter(|(_, p)| p.mark.is_retraction()).take(5).collect();
+    let owed = |agent: &mut Agent| {
+        let effects = agent.pipeline.owe_again(&refused, agent.now);
+        names(&agent.follow(effects))
+    };
+    let wanted: BTreeSet<_> = refused.iter().map(|(_, point)| point.metric.name).collect();
+    assert_eq!(owed(&mut agent), [BTreeSet::new(), wanted.clone()]);
+    assert_eq!(owed(&mut agent), [BTreeSet::new(), BTreeSet::new()]);
+    agent.pass(Duration::from_secs(10));
+    assert_eq!(names(&agent.batches(Input::Trigger))[1], wanted);
+}

@@ -147,7 +147,9 @@ pub async fn drive(pipeline: Pipeline, drive: Drive, until: Until) -> Finding {
                 }
                 News::Control(Some(Control::Probe)) => break Input::Trigger,
                 News::Control(Some(Control::Change(change))) => shell.change(*change, &mut watch),
-                News::Control(Some(Control::Refused(refused))) => shell.pipeline.owe_again(&refused),
+                News::Control(Some(Control::Refused(refused))) => {
+                    shell.apply(|pipeline, now| pipeline.owe_again(&refused, now), &mut watch);
+                }
                 News::Control(Some(Control::Finish(retract))) => {
                     return shell.finish(retract.then_some(Reason::Shutdown), None);
                 }

@@ -167,9 +167,15 @@ impl Pipeline {
         self.converter.set_devices(devices);
     }
 
-    /// Retractions that the collector refused for good are owed again, with the next commit.
-    pub fn owe_again(&mut self, refused: &[(Arc<Resource>, Point)]) {
-        self.ledger.owe_again(refused);
+    /// Retractions that the collector refused for good are owed again: at once if they were not refused before, so that a
+    /// series is not believed in for longer than it has to be, and is owed an end in the outbox too. What is refused again
+    /// goes with the next commit: a collector that refuses everything is not asked without a pause.
+    pub fn owe_again(&mut self, refused: &[(Arc<Resource>, Point)], now: Now) -> Vec<Effect> {
+        if !self.ledger.owe_again(refused) {
+            return Vec::new();
+        }
+        self.window = None;
+        vec![Effect::Commit(self.ledger.commit(now.wall))]
     }
 
     /// Under which identities something was published that is over and may not be delivered yet.

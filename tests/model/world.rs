@@ -500,7 +500,8 @@ impl World {
             } else if due(refused) {
                 let (_, groups) = self.refused.remove(0);
                 self.note("refused ends are owed again");
-                self.pipeline.owe_again(&groups);
+                let effects = self.pipeline.owe_again(&groups, self.moment());
+                self.perform(effects);
             } else {
                 self.apply(Input::Wake);
             }

@@ -16,6 +16,8 @@ use super::process::{Log, Process};
 
 /// So many requests, one each interval, until something must have happened.
 const PATIENCE: usize = 300;
+/// For a call or a request: more than a busy machine makes of it.
+const AMPLE: &str = "60s";
 
 /// An agent, which runs or does not, and what its collector believes.
 pub(crate) struct Rig {
@@ -41,9 +43,9 @@ impl Rig {
     pub(crate) fn write_settings(&self, engines: &[(String, String)], more: &str) {
         let mut text = format!("interval: 100ms\ntelemetry: {{ metrics: false, traces: false }}\n{more}\nengines:\n");
         for (name, endpoint) in engines {
-            writeln!(text, "  - {{ name: {name}, endpoint: \"{endpoint}\" }}").unwrap();
+            writeln!(text, "  - {{ name: {name}, endpoint: \"{endpoint}\", timeout: {AMPLE} }}").unwrap();
         }
-        writeln!(text, "export: {{ endpoint: {} }}", self.collector.url()).unwrap();
+        writeln!(text, "export: {{ endpoint: {}, timeout: {AMPLE} }}", self.collector.url()).unwrap();
         fs::write(self.folder.path().join("settings.yaml"), text).unwrap();
     }
 
