@@ -101,6 +101,8 @@ pub(crate) struct Container {
     pub(crate) known_until: u64,
     /// Whether that agent could take the run for the one before, up to the first numbers that it published.
     pub(crate) mistaken: bool,
+    /// The run for which that was so, by its beginning: it may be published with a start of before.
+    pub(crate) mistaken_run: Option<u64>,
     /// Whether numbers have come to that agent, and whether it has published some.
     pub(crate) came: bool,
     pub(crate) judged: bool,
@@ -215,6 +217,7 @@ impl Engine {
             stated_at: 0,
             known_until: 0,
             mistaken: false,
+            mistaken_run: None,
             came: false,
             judged: false,
             heard: None,
@@ -293,11 +296,6 @@ impl Engine {
 impl Container {
     pub(crate) fn is_running(&self) -> bool {
         matches!(self.state, State::Running | State::Paused)
-    }
-
-    /// Whether the last start came so shortly after the one before that an answer takes longer.
-    pub(crate) fn follows_at_once(&self) -> bool {
-        matches!(self.starts[..], [.., before, last] if last.abs_diff(before) < 3 * SECOND)
     }
 
     fn start(&mut self, now: u64, wall: u64) {

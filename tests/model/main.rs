@@ -33,15 +33,12 @@ mod properties {
     use crate::script::{Script, Weather, script};
     use crate::world::play;
 
-    /// Courses with kills are so many times fewer: each is two, with a kill between.
-    const FEWER_WITH_KILLS: u32 = 5;
-
     /// Plays as many courses as are asked for in the environment: half of them for each weather, so that two processors share
-    /// them. The macro of proptest would take the number from the environment as it is. The failing script is printed, not
+    /// them; with kills as many again. The macro of proptest would take the number from the environment as it is. The failing script is printed, not
     /// kept in a file: it becomes a regression with a name.
     fn all_hold(weather: Weather, kills: bool) {
         let given = ProptestConfig::default();
-        let cases = given.cases.div_ceil(if kills { 2 * FEWER_WITH_KILLS } else { 2 });
+        let cases = given.cases.div_ceil(2);
         let config = ProptestConfig { cases, failure_persistence: None, max_shrink_iters: 20_000, ..given };
         let holds = |script: Script| play(&script).map_err(|wrong| TestCaseError::fail(wrong.to_string()));
         if let Err(wrong) = TestRunner::new(config).run(&script(weather, kills), holds) {

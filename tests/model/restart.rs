@@ -131,6 +131,7 @@ impl World {
         let mistaken = (published || c.came && c.told_start.is_some()) && self.is_like_the_former_run(c);
         if let Some(c) = self.engine.any_mut(id) {
             c.mistaken |= mistaken;
+            c.mistaken_run = if mistaken { Some(c.run_since) } else { c.mistaken_run };
             c.judged = published;
         }
     }

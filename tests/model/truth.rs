@@ -85,8 +85,8 @@ pub(crate) fn compare(question: &Question<'_>, collector: &Collector) -> Vec<Str
         let who = format!("{} ({})", c.id.short(), c.state.as_str());
         check_owner(&who, &container(question, c), &series, &mut wrong);
         check_resource(&who, &series, |r| container_resource(r, question, c), &mut wrong);
-        // A run that came at once after another may be taken for that, if the agent was started again meanwhile.
-        let like_another = question.was_killed && c.follows_at_once();
+        // It may have been taken for the run before, when the agent was started again.
+        let like_another = c.mistaken_run == Some(c.run_since);
         if vague(question, c) || c.inspect_failed || !question.clocks_run_true || like_another {
             continue;
         }
