@@ -33,9 +33,9 @@ mod properties {
     use crate::script::{Script, Weather, script};
     use crate::world::play;
 
-    /// Plays as many courses as are asked for in the environment: half of them for each weather, so that two processors share
-    /// them; with kills as many again. The macro of proptest would take the number from the environment as it is. The failing script is printed, not
-    /// kept in a file: it becomes a regression with a name.
+    /// Plays as many courses as are asked for in the environment: half of them for each weather, so that two processors
+    /// share them; with kills as many again. The macro of proptest would take the number from the environment as it is. The
+    /// failing script is printed, not kept in a file: it becomes a regression with a name.
     fn all_hold(weather: Weather, kills: bool) {
         let given = ProptestConfig::default();
         let cases = given.cases.div_ceil(2);
