@@ -22,11 +22,12 @@ use std::sync::Arc;
 
 use crate::model::Text;
 use crate::model::batch::SeriesPoint;
+use crate::model::container::State;
 use crate::model::engine::Wanted;
 use crate::model::observation::{EngineStatus, Facts, Usage};
 use crate::model::published::{Facet, Owner};
 use crate::model::sample::Filesystem;
-use crate::model::series::{AttributeInterner, Metric, Resource};
+use crate::model::series::{AttributeInterner, Attributes, Metric, Resource};
 use crate::model::time::UnixNanos;
 pub use names::{KNOWN_BY, LISTS, attribute_names};
 pub use profile::{KnownMetric, Profile};
@@ -148,6 +149,14 @@ impl Converter {
     /// Whether this metric counts kills for memory.
     pub fn counts_kills(metric: &Metric) -> bool {
         metric.name == semconv::KILLS
+    }
+
+    /// Whether this series says that a container has stopped.
+    pub fn tells_stop(metric: &Metric, attributes: &Attributes) -> bool {
+        const STOPPED: [State; 2] = [State::Exited, State::Dead];
+        let is = |value: &str| STOPPED.iter().any(|state| state.as_str() == value);
+        metric.name == semconv::STATE_IS
+            && attributes.pairs().iter().any(|(key, value)| *key == semconv::STATE_IS && is(value))
     }
 
     /// What the list and inspect tell: the series that stay after a stop.

@@ -12,11 +12,14 @@ use crate::model::series::Kind::{Counter, Gauge, UpDownSum};
 /// Kills for memory, which are counted by events: what was counted does not outlive the agent.
 pub(super) const KILLS: &str = "container.memory.oom_kill.count";
 
+/// The state: a metric, and its attribute of the same name.
+pub(super) const STATE_IS: &str = "container.status.state";
+
 /// What the list and inspect tell; these series stay after a stop.
 pub(super) static STATE: &[ContainerRow] = &[
-    row("container.status.state", UpDownSum, "{container}", |s, out| {
+    row(STATE_IS, UpDownSum, "{container}", |s, out| {
         let state = s.facts.listed.state;
-        out.of(&[("container.status.state", state.as_str())], (state != State::Unknown).then_some(1));
+        out.of(&[(STATE_IS, state.as_str())], (state != State::Unknown).then_some(1));
     }),
     row("container.status.health", UpDownSum, "{container}", |s, out| {
         let health = s.facts.listed.health.filter(|_| s.facts.listed.state.is_running());

@@ -64,6 +64,7 @@ fn resumed((owner, standing): &(Owner, Standing)) -> Option<Resumed> {
         id: id.clone(),
         // Counters that started over within the run have later ones.
         run: starts().min(),
+        stopped: series(Facet::State).any(|s| Converter::tells_stop(s.metric, &s.attributes)),
         latest_start: starts().chain(kills()).max().unwrap_or_default(),
         restarts: restarts.max().unwrap_or_default(),
         kills: kills().next().is_some(),

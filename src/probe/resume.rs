@@ -22,6 +22,8 @@ pub struct Resumed {
     pub id: ContainerId,
     /// Since when the counters of its run count, as it was published (not known: that was published); `None` if none are.
     pub run: Option<UnixNanos>,
+    /// Whether it was published as stopped.
+    pub stopped: bool,
     /// The latest start that any counter of a run was given.
     pub latest_start: UnixNanos,
     /// Since when restarts are counted, as it was published.
@@ -88,7 +90,9 @@ impl Probe {
 impl Tracker {
     fn take_up(&mut self, resumed: &Resumed, latest: UnixNanos) {
         self.latest_start = resumed.latest_start;
-        self.resumed = Some(PublishedRun { start: resumed.run.unwrap_or_default(), latest });
+        // Whatever runs of what had stopped came later.
+        let known_until = if resumed.stopped { UnixNanos::UNKNOWN } else { latest };
+        self.resumed = Some(PublishedRun { start: resumed.run.unwrap_or_default(), latest: known_until });
         self.facts_mut().restarts_start = resumed.restarts;
         // Nobody remembers how many there were: those from now on are counted.
         self.facts_mut().kills_since = resumed.kills.then(|| later(latest, resumed.latest_start));
@@ -139,8 +143,13 @@ impl Tracker {
 }
 
 impl PublishedRun {
+    /// Whether a run of this start came later: one that was published has its start; of one that was not, the clocks tell.
+    pub(super) fn is_before(self, told: UnixNanos) -> bool {
+        if self.start.is_known() { self.start != told } else { told > self.latest }
+    }
+
     /// Whether it was published with the start that inspect tells, so that it is this one.
-    pub(super) fn began(self, told: UnixNanos) -> bool {
+    fn began(self, told: UnixNanos) -> bool {
         self.start.is_known() && self.start == told
     }
 

@@ -248,10 +248,10 @@ impl Tracker {
         }
         let restarts = self.facts.details.as_ref().and_then(|d| d.restart_count);
         let fell = restarts.zip(details.restart_count).is_some_and(|(before, now)| now < before);
-        // After a restart of the agent nobody knows the count before, and another run may have set it back. None since a
-        // run's start is true anyway.
+        // After a restart of the agent nobody knows the count before, and a later run may have set it back. None since that
+        // one's start is true anyway.
         let published = self.resumed.take().filter(|_| details.restart_count == Some(0));
-        let fell = fell || published.zip(details.started_at).is_some_and(|(run, start)| !run.began(start));
+        let fell = fell || published.zip(details.started_at).is_some_and(|(run, start)| run.is_before(start));
         if let Some(start) = details.started_at.filter(|_| !self.frozen && self.published_run.is_none()) {
             self.start_run(start, now);
         }
