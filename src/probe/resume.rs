@@ -90,8 +90,9 @@ impl Probe {
 impl Tracker {
     fn take_up(&mut self, resumed: &Resumed, latest: UnixNanos) {
         self.latest_start = resumed.latest_start;
-        // Whatever runs of what had stopped came later.
-        let known_until = if resumed.stopped { UnixNanos::UNKNOWN } else { latest };
+        // What had stopped and runs now is another run.
+        let is_another = resumed.stopped && self.is_running();
+        let known_until = if is_another { UnixNanos::UNKNOWN } else { latest };
         self.resumed = Some(PublishedRun { start: resumed.run.unwrap_or_default(), latest: known_until });
         self.facts_mut().restarts_start = resumed.restarts;
         // Nobody remembers how many there were: those from now on are counted.

@@ -95,6 +95,8 @@ pub(crate) struct Container {
     pub(crate) touched: u64,
     /// Since when kills were counted, as published, whenever an agent was killed.
     pub(crate) kills_since: Vec<u64>,
+    /// Whether a start of its run was published when an agent was last killed.
+    pub(crate) has_start: bool,
     /// When its state was last published.
     pub(crate) stated_at: u64,
     /// When its numbers were last published before the agent that watches now began.
@@ -214,6 +216,7 @@ impl Engine {
             samples: 0,
             touched: now,
             kills_since: Vec::new(),
+            has_start: false,
             stated_at: 0,
             known_until: 0,
             mistaken: false,

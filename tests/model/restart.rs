@@ -90,6 +90,9 @@ impl World {
             c.known_until = sampled.map_or(0, |(_, at)| *at);
             let kills = |s: &&Series| s.metric.name == KILLS && s.container.as_deref() == Some(c.id.as_str());
             c.kills_since.extend(self.collector.live().find(kills).map(|s| s.start.0));
+            let of_run = |s: &Series| s.metric.kind == Kind::Counter && !is_state(s.metric.name) && s.start.is_known();
+            let mut own = self.collector.live().filter(|s| s.container.as_deref() == Some(c.id.as_str()));
+            c.has_start = own.any(of_run);
         }
         (self.store.killed, self.store.left) = (killed, self.store.latest.0);
         self.collector.resume();
@@ -113,7 +116,8 @@ impl World {
 
     fn may_fall(&self, c: &Container, s: &Series) -> bool {
         match s.metric.name {
-            "container.restarts" => self.is_set_back(c),
+            // Only the clocks tell a run from one that had no numbers when the agent was killed.
+            "container.restarts" => self.is_set_back(c) || !c.has_start && !self.clocks_run_true,
             _ => c.mistaken || is_renewed(c, s),
         }
     }
