@@ -116,8 +116,11 @@ impl World {
 
     fn may_fall(&self, c: &Container, s: &Series) -> bool {
         match s.metric.name {
-            // Only the clocks tell a run from one that had no numbers when the agent was killed.
-            "container.restarts" => self.is_set_back(c) || !c.has_start && !self.clocks_run_true,
+            // Only the clocks tell a run from one that had no numbers when the agent was killed, and not from one just before.
+            "container.restarts" => {
+                let just_before = c.counted_since + MEMORY > self.store.killed;
+                self.is_set_back(c) || !c.has_start && (just_before || !self.clocks_run_true)
+            }
             _ => c.mistaken || is_renewed(c, s),
         }
     }
