@@ -9,6 +9,7 @@ mod names;
 mod once;
 mod orphans;
 mod outbox;
+mod reload;
 mod run;
 mod settings;
 mod signals;
@@ -18,7 +19,8 @@ use std::time::Duration;
 pub use demo::{DemoOptions, demo, demo_settings};
 pub use explain::{ExplainOptions, explain};
 pub use once::once;
-pub use run::{Reload, run};
+pub use reload::{Fingerprint, Reload};
+pub use run::run;
 pub use settings::{goes_without, known, log_level, unsupported};
 pub use signals::End;
 

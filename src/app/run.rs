@@ -7,10 +7,11 @@ use tokio::sync::watch;
 use tokio::time::{Interval, MissedTickBehavior};
 
 use super::engines::{Running, Way, watched, worker};
+use super::reload::{FileWatch, Reload, Taken, take};
 use super::settings::OwnWay;
 use super::signals::{End, hangup};
-use super::{AppError, outbox, settings, unsupported};
-use crate::config::{Errors, Loaded, Settings};
+use super::{AppError, goes_without, outbox, settings, unsupported};
+use crate::config::Settings;
 use crate::export::{Connector, Unsent};
 use crate::model::Text;
 use crate::model::time::{Clock, Monotonic};
@@ -20,9 +21,6 @@ use crate::telemetry::{Event, Telemetry};
 
 /// So much of the time to end is kept for the outbox's directory at most.
 const LONGEST_CLOSE: Duration = Duration::from_millis(500);
-
-/// Reads the settings again, for SIGHUP.
-pub type Reload = Box<dyn FnMut() -> Result<Loaded, Errors> + Send>;
 
 /// Runs the agent until a signal ends it.
 ///
@@ -151,13 +149,11 @@ impl Unchecked {
     }
 }
 
-/// A change of these is none for the engines.
-const NOT_OF_ENGINES: [&str; 2] = ["shutdown", "log.level"];
-
 impl Agent {
     /// Serves signals until one asks to end, or until a part has ended by itself, which it tells.
     async fn serve(&mut self, end: &mut End, hangup: &mut Signal) -> Option<String> {
         let mut unchecked = Unchecked::new(&self.settings);
+        let mut file = FileWatch::new(self.reload.watched.clone());
         loop {
             tokio::select! {
                 event = unchecked.due() => self.telemetry.record(&event),
@@ -168,63 +164,37 @@ impl Agent {
                 }
                 crash = self.running.crashed() => return Some(crash),
                 _ = hangup.recv() => self.reload().await,
+                () = file.changed() => self.reload().await,
             }
         }
     }
 
     /// Takes new settings as far as they can be changed while it runs: what is watched, and what is published.
     async fn reload(&mut self) {
-        let loaded = match (self.reload)() {
+        let loaded = match (self.reload.load)() {
             Ok(loaded) => loaded,
             Err(errors) => return self.reject(errors.iter().map(ToString::to_string).collect()),
         };
-        let mut errors = unsupported(&loaded.settings);
-        errors.extend(self.needs_restart(&loaded.settings));
+        let errors = unsupported(&loaded.settings);
         if !errors.is_empty() {
             return self.reject(errors);
         }
-        let watched = match watched(&loaded.settings, &self.agent_host, &self.telemetry) {
+        let odd = loaded.warnings.iter().map(ToString::to_string).chain(goes_without(&loaded));
+        let odd: Vec<Event> = odd.map(|text| Event::SettingsOdd { text }).collect();
+        let Taken { settings, changed, waiting } = take(&self.settings, loaded.settings);
+        let watched = match watched(&settings, &self.agent_host, &self.telemetry) {
             Ok(watched) => watched,
             Err(error) => return self.reject(vec![error.to_string()]),
         };
-        let changed = self.changed(&loaded.settings);
-        self.settings = loaded.settings;
+        self.settings = settings;
         self.log.set_level(settings::log_level(self.settings.log.level));
-        if changed.iter().any(|key| !NOT_OF_ENGINES.contains(&key.as_str())) {
-            self.running.change(watched).await;
-        }
-        self.telemetry.record(&Event::SettingsReloaded { changed });
+        self.running.change(watched).await;
+        odd.iter().for_each(|event| self.telemetry.record(event));
+        self.telemetry.record(&Event::SettingsReloaded { changed, waiting });
     }
 
     fn reject(&self, errors: Vec<String>) {
         self.telemetry.record(&Event::SettingsRejected { errors });
-    }
-
-    fn needs_restart(&self, new: &Settings) -> Vec<String> {
-        let old = &self.settings;
-        let keys = [
-            ("export", !old.export.is_same(&new.export)),
-            ("outbox", old.outbox != new.outbox),
-            ("telemetry", old.telemetry != new.telemetry),
-            ("log.format", old.log.format != new.log.format),
-        ];
-        keys.into_iter().filter(|(_, differs)| *differs).map(|(key, _)| format!("{key}: needs a restart")).collect()
-    }
-
-    fn changed(&self, new: &Settings) -> Vec<String> {
-        let old = &self.settings;
-        let keys = [
-            ("interval", old.interval != new.interval),
-            ("profile", old.profile != new.profile),
-            ("engines", old.engines != new.engines),
-            ("containers", old.containers != new.containers),
-            ("attributes", old.attributes != new.attributes),
-            ("metrics", old.metrics != new.metrics),
-            ("retract", old.retract != new.retract),
-            ("shutdown", old.shutdown != new.shutdown),
-            ("log.level", old.log.level != new.log.level),
-        ];
-        keys.into_iter().filter(|(_, differs)| *differs).map(|(key, _)| key.to_owned()).collect()
     }
 }
 

@@ -262,6 +262,7 @@ pub(super) fn own(settings: &Settings, way: &OwnWay<'_>, agent_host: &str, log: 
     telemetry::Setup {
         metrics: settings.telemetry.metrics,
         traces: settings.telemetry.traces,
+        sampling: settings.telemetry.sampling.as_f64(),
         logs: settings.telemetry.logs.then_some(log),
         target: telemetry::Target {
             protocol: match from.protocol {

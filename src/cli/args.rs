@@ -23,7 +23,7 @@ Exit status: 0 done, 1 failed, 2 wrong usage or settings.";
 const RUN_EXAMPLES: &str = "\
 Examples:
   dockpulse run
-  dockpulse run --config /etc/dockpulse/dockpulse.yaml
+  dockpulse run --watch --config /etc/dockpulse/dockpulse.yaml
   dockpulse run --engine unix:///var/run/docker.sock --endpoint http://collector:4317
   DOCKPULSE_EXPORT__ENDPOINT=http://collector:4318 dockpulse run --protocol http/protobuf
 
@@ -62,7 +62,27 @@ Examples:
 const PRINT_EXAMPLES: &str = "\
 Examples:
   dockpulse config print
-  DOCKPULSE_INTERVAL=5s dockpulse config print --config dockpulse.yaml";
+  DOCKPULSE_INTERVAL=5s dockpulse config print --config dockpulse.yaml
+  dockpulse config print --json | jq -r '.settings.\"export.endpoint\".origin'";
+
+const SCHEMA_EXAMPLES: &str = "\
+Examples:
+  dockpulse config schema > dockpulse.schema.json
+
+An editor with a YAML language server uses it for a file that begins with this line:
+  # yaml-language-server: $schema=dockpulse.schema.json";
+
+const COMPLETIONS_EXAMPLES: &str = "\
+Examples:
+  dockpulse completions bash > ~/.local/share/bash-completion/completions/dockpulse
+  dockpulse completions zsh > \"${fpath[1]}/_dockpulse\"
+  dockpulse completions fish > ~/.config/fish/completions/dockpulse.fish";
+
+const MAN_EXAMPLES: &str = "\
+Examples:
+  dockpulse man | man -l -
+  dockpulse man config check | man -l -
+  dockpulse man --dir ~/.local/share/man/man1";
 
 /// The command line.
 #[derive(Debug, Parser)]
@@ -102,9 +122,20 @@ pub enum Command {
         command: ConfigCommand,
     },
     /// Print completions for a shell
+    #[command(after_help = COMPLETIONS_EXAMPLES)]
     Completions {
         /// The shell.
         shell: Shell,
+    },
+    /// Print the manual page of dockpulse or of one of its commands, or write them all into a directory
+    #[command(after_help = MAN_EXAMPLES)]
+    Man {
+        /// The command, such as: run, or: config check
+        #[arg(conflicts_with = "dir")]
+        command: Vec<String>,
+        /// Write a page for each command into this directory, which has to be there
+        #[arg(long, value_name = "DIRECTORY")]
+        dir: Option<PathBuf>,
     },
 }
 
@@ -116,17 +147,32 @@ pub enum ConfigCommand {
     Check(SettingsFlags),
     /// Print the settings that are in effect with the origin of each; secrets are masked
     #[command(after_help = PRINT_EXAMPLES)]
-    Print(SettingsFlags),
+    Print(PrintArgs),
     /// Print the JSON Schema of the settings file
+    #[command(after_help = SCHEMA_EXAMPLES)]
     Schema,
     /// Print the documented settings file with every key and its default
     Default,
+}
+
+/// Flags of `config print`.
+#[derive(Debug, Args)]
+pub struct PrintArgs {
+    /// For scripts
+    #[arg(long)]
+    pub json: bool,
+    /// Settings.
+    #[command(flatten)]
+    pub settings: SettingsFlags,
 }
 
 /// Flags of `run`.
 #[derive(Debug, Args)]
 #[command(after_help = RUN_EXAMPLES)]
 pub struct RunArgs {
+    /// Read the settings again whenever their file changes, as SIGHUP does
+    #[arg(long)]
+    pub watch: bool,
     /// Settings.
     #[command(flatten)]
     pub settings: SettingsFlags,

@@ -2,6 +2,7 @@
 
 pub mod args;
 mod commands;
+mod man;
 pub mod settings;
 
 use std::ffi::OsString;
@@ -106,6 +107,7 @@ mod tests {
             ("explain", "CONTAINER"),
             ("explain web db", "db"),
             ("completions tcsh", "tcsh"),
+            ("man run --dir d", "--dir"),
         ] {
             let answer = ask(line);
             assert_eq!(answer.result.err(), Some(Status::Usage), "{line}");
@@ -118,7 +120,10 @@ mod tests {
         for (line, words) in [
             ("--help", &["run", "demo", "once", "sink", "config", "Examples"][..]),
             ("--version", &["dockpulse 0."]),
-            ("run --help", &["Usage", "--config", "--engine", "--state-dir", "--log-format", "Examples"]),
+            ("completions --help", &["bash", "zsh", "fish", "Examples"]),
+            ("man --help", &["COMMAND", "--dir", "Examples"]),
+            ("config print --help", &["--json", "Examples"]),
+            ("run --help", &["Usage", "--watch", "--config", "--engine", "--state-dir", "--log-format", "Examples"]),
             ("once --help", &["Usage", "--retract", "Examples"]),
             ("demo --help", &["--simulate", "--seed", "--containers", "Examples"]),
             ("explain --help", &["CONTAINER", "--json", "--config", "Examples"]),
@@ -176,7 +181,7 @@ mod tests {
 
     #[test]
     fn completions_know_the_commands() {
-        for shell in [Shell::Bash, Shell::Zsh, Shell::Fish] {
+        for shell in [Shell::Bash, Shell::Zsh, Shell::Fish, Shell::PowerShell, Shell::Elvish] {
             let mut out = Vec::new();
             completions(shell, &mut out).unwrap();
             let script = String::from_utf8(out).unwrap();

@@ -56,7 +56,21 @@ impl Rig {
     }
 
     pub(crate) fn start(&mut self) {
-        self.agent = Some(Process::start(self.command("run"), &self.log));
+        self.start_with(&[]);
+    }
+
+    /// With flags beside those that each agent has.
+    pub(crate) fn start_with(&mut self, flags: &[&str]) {
+        let mut command = self.command("run");
+        command.args(flags);
+        self.agent = Some(Process::start(command, &self.log));
+    }
+
+    /// With the settings file that it finds by itself.
+    pub(crate) fn start_alone(&mut self) {
+        let mut program = Command::new(env!("CARGO_BIN_EXE_dockpulse"));
+        program.arg("run").current_dir(self.folder.path()).env_clear();
+        self.agent = Some(Process::start(program, &self.log));
     }
 
     /// The agent that runs.

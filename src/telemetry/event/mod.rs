@@ -221,8 +221,10 @@ pub enum Event {
     HeaderKept { name: Text, cause: Text },
     /// Something that was not asked for by the settings cannot be had; the agent runs without. `what`: “the status page”.
     ServiceOff { what: &'static str, address: Text, cause: Text },
-    /// New settings are in force; `changed` are the keys that differ.
-    SettingsReloaded { changed: Vec<String> },
+    /// New settings are in force; `changed` are the keys that differ, `waiting` those that do and need a restart.
+    SettingsReloaded { changed: Vec<String>, waiting: Vec<String> },
+    /// Something about the settings is odd without being wrong.
+    SettingsOdd { text: String },
     /// New settings are wrong; the old ones stay.
     SettingsRejected { errors: Vec<String> },
     /// The agent's own telemetry does not get through. Nothing else suffers.
@@ -280,6 +282,7 @@ impl Event {
             Self::HeaderKept { .. } => "header_kept",
             Self::ServiceOff { .. } => "service_off",
             Self::SettingsReloaded { .. } => "settings_reloaded",
+            Self::SettingsOdd { .. } => "settings_odd",
             Self::SettingsRejected { .. } => "settings_rejected",
             Self::OwnTelemetryFailed { .. } => "own_telemetry_failed",
             Self::OwnTelemetryRecovered { .. } => "own_telemetry_recovered",

@@ -24,6 +24,7 @@ impl fmt::Display for Event {
             | Self::HeaderKept { .. }
             | Self::ServiceOff { .. }
             | Self::SettingsReloaded { .. }
+            | Self::SettingsOdd { .. }
             | Self::SettingsRejected { .. }
             | Self::ShuttingDown { .. }
             | Self::Stopped { .. }
@@ -196,8 +197,8 @@ impl Event {
             Self::ServiceOff { what, address, cause } => {
                 write!(f, "{what} cannot be had at {}: {}; going on without", Shown(address), Shown(cause))
             }
-            Self::SettingsReloaded { changed } if changed.is_empty() => f.write_str("settings reloaded: no change"),
-            Self::SettingsReloaded { changed } => write!(f, "settings reloaded: changed {}", Listed(changed, ", ")),
+            Self::SettingsReloaded { changed, waiting } => reloaded(changed, waiting, f),
+            Self::SettingsOdd { text } => write!(f, "{}", Shown(text)),
             Self::SettingsRejected { errors } => {
                 write!(f, "new settings rejected, the old ones stay: {}", Listed(errors, "; "))
             }
@@ -299,6 +300,18 @@ fn given_up(reason: DropReason) -> &'static str {
         DropReason::OutboxFull => "the outbox is full",
         DropReason::StoreDamaged => "the store is damaged",
         DropReason::Unusable => "they cannot be sent",
+    }
+}
+
+fn reloaded(changed: &[String], waiting: &[String], f: &mut fmt::Formatter<'_>) -> fmt::Result {
+    f.write_str("settings reloaded: ")?;
+    match changed {
+        [] => f.write_str("no change")?,
+        changed => write!(f, "changed {}", Listed(changed, ", "))?,
+    }
+    match waiting {
+        [] => Ok(()),
+        waiting => write!(f, "; not in force before a restart: {}", Listed(waiting, ", ")),
     }
 }
 
