@@ -195,7 +195,7 @@ async fn a_watched_file_is_read_again_when_it_changes_or_another_takes_its_place
     let engines = engines();
     let mut rig = Rig::new().await;
     write_settings(&rig, &[&engines.web], "");
-    rig.start_with(&["--watch"]);
+    rig.start_as(&["run", "--watch", "--config", "settings.yaml"]);
     rig.believes(&["web"]).await;
     write_settings(&rig, &[&engines.db], "");
     rig.believes(&["db"]).await;
@@ -217,7 +217,7 @@ async fn a_file_that_is_gone_is_no_reason_to_go_back_to_the_defaults() {
     let mut rig = Rig::new().await;
     write_settings(&rig, &[&engines.web], "");
     std::fs::rename(rig.folder.path().join("settings.yaml"), rig.folder.path().join("dockpulse.yaml")).unwrap();
-    rig.start_alone();
+    rig.start_as(&["run"]);
     rig.believes(&["web"]).await;
     std::fs::remove_file(rig.folder.path().join("dockpulse.yaml")).unwrap();
     rig.agent().signal(Signal::HUP);

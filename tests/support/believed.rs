@@ -50,27 +50,21 @@ impl Rig {
     }
 
     pub(crate) fn command(&self, command: &str) -> Command {
+        self.program(&[command, "--config", "settings.yaml"])
+    }
+
+    fn program(&self, arguments: &[&str]) -> Command {
         let mut program = Command::new(env!("CARGO_BIN_EXE_dockpulse"));
-        program.args([command, "--config", "settings.yaml"]).current_dir(self.folder.path()).env_clear();
+        program.args(arguments).current_dir(self.folder.path()).env_clear();
         program
     }
 
     pub(crate) fn start(&mut self) {
-        self.start_with(&[]);
+        self.start_as(&["run", "--config", "settings.yaml"]);
     }
 
-    /// With flags beside those that each agent has.
-    pub(crate) fn start_with(&mut self, flags: &[&str]) {
-        let mut command = self.command("run");
-        command.args(flags);
-        self.agent = Some(Process::start(command, &self.log));
-    }
-
-    /// With the settings file that it finds by itself.
-    pub(crate) fn start_alone(&mut self) {
-        let mut program = Command::new(env!("CARGO_BIN_EXE_dockpulse"));
-        program.arg("run").current_dir(self.folder.path()).env_clear();
-        self.agent = Some(Process::start(program, &self.log));
+    pub(crate) fn start_as(&mut self, arguments: &[&str]) {
+        self.agent = Some(Process::start(self.program(arguments), &self.log));
     }
 
     /// The agent that runs.

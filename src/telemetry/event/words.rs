@@ -53,8 +53,10 @@ impl Event {
             Self::EngineConnected { endpoint, info, .. } => {
                 write!(f, "connected to {} ({})", Shown(endpoint), Described(info))
             }
-            Self::EngineFailed { call, error, retry_in, .. } => {
-                write!(f, "{}{}; trying again in {}", before(*call, error), Failed(error), Took(*retry_in))
+            Self::EngineFailed { engine, call, error, retry_in } => {
+                // An engine without a name is called by its endpoint, which has been said then.
+                let text = error.to_string().replacen(&format!("cannot connect to {engine}: "), "cannot connect: ", 1);
+                write!(f, "{}{}; trying again in {}", before(*call, error), Shown(&text), Took(*retry_in))
             }
             Self::EngineRecovered { after, .. } => write!(f, "answers again, after {}", Took(*after)),
             Self::FeatureMissing { feature, error, .. } => {

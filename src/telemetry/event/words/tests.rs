@@ -43,7 +43,11 @@ fn engines_are_spoken_of_with_cause_and_mend() {
         r"engine local: connected to unix:///var/run/docker.sock (docker 28.0.1, API 1.52, host h\u{1b}1, amd64)",
     );
     let (cause, mend) = ("permission denied".into(), "add the user to the group docker".into());
-    let error = EngineError::Connect { endpoint, cause, mend };
+    let error = EngineError::Connect { endpoint: endpoint.clone(), cause, mend };
+    check(
+        &Event::EngineFailed { engine: endpoint, call: EngineCall::List, error: error.clone(), retry_in: pause },
+        "engine unix:///var/run/docker.sock: cannot connect: permission denied; add the user to the group docker; trying again in 1.5 s",
+    );
     check(
         &Event::EngineFailed { engine: engine(), call: EngineCall::List, error, retry_in: pause },
         "engine local: cannot connect to unix:///var/run/docker.sock: permission denied; add the user to the group docker; trying again in 1.5 s",
