@@ -6,15 +6,16 @@ use tokio::signal::unix::Signal;
 use tokio::sync::watch;
 use tokio::time::{Interval, MissedTickBehavior};
 
-use super::engines::{Running, Way, watched, worker};
+use super::engines::{Running, Way, watched};
 use super::settings::OwnWay;
 use super::signals::{End, hangup};
-use super::{AppError, outbox, settings, unsupported};
+use super::{AppError, board, outbox, settings, unsupported, wiring};
 use crate::config::{Errors, Loaded, Settings};
 use crate::export::{Connector, Unsent};
 use crate::model::Text;
 use crate::model::time::{Clock, Monotonic};
 use crate::pipeline::Until;
+use crate::status::Handle;
 use crate::telemetry::log::Log;
 use crate::telemetry::{Event, Telemetry};
 
@@ -29,7 +30,7 @@ pub type Reload = Box<dyn FnMut() -> Result<Loaded, Errors> + Send>;
 /// # Errors
 /// When it cannot start, when not everything could be delivered in time, or when a second signal ended it.
 pub async fn run(
-    settings: Settings,
+    loaded: Loaded,
     agent_host: String,
     clock: Clock,
     telemetry: Telemetry,
@@ -37,6 +38,8 @@ pub async fn run(
     reload: Reload,
 ) -> Result<(), AppError> {
     let (mut end, mut hangup) = (End::new()?, hangup()?);
+    let Loaded { settings, file, .. } = loaded;
+    let board = board::board(&settings, &agent_host, file.as_deref(), clock, &telemetry);
     let export = settings::export(&settings, &telemetry)?;
     let watched = watched(&settings, &agent_host, &telemetry)?;
     let connector = Connector::new(&export);
@@ -46,12 +49,13 @@ pub async fn run(
         opened = Way::open(&settings, clock, telemetry.clone()) => opened?,
         () = end.asked() => return Ok(()),
     };
+    let way = way.shown_on(board.clone(), &settings);
     telemetry.record(&started(&settings));
     let running = Running::start(watched, believed, &way, Until::Told);
-    let worker = worker(&export, &way, running.refusals())?;
+    let worker = wiring::worker(&export, &way, running.refusals())?;
     let (deadline_to, ending) = watch::channel(None);
     let mut delivering = Box::pin(worker.run(ending));
-    let mut agent = Agent { settings, agent_host, telemetry, log, running, reload };
+    let mut agent = Agent { settings, agent_host, telemetry, log, board, running, reload };
     let crash = tokio::select! {
         _ = &mut delivering => return Err(AppError::Crashed("the export".to_owned())),
         crash = agent.serve(&mut end, &mut hangup) => crash,
@@ -120,6 +124,7 @@ struct Agent {
     agent_host: String,
     telemetry: Telemetry,
     log: Log,
+    board: Handle,
     running: Running,
     reload: Reload,
 }
@@ -189,6 +194,7 @@ impl Agent {
         };
         let changed = self.changed(&loaded.settings);
         self.settings = loaded.settings;
+        board::set(&self.board, &self.settings);
         self.log.set_level(settings::log_level(self.settings.log.level));
         if changed.iter().any(|key| !NOT_OF_ENGINES.contains(&key.as_str())) {
             self.running.change(watched).await;
