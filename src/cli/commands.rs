@@ -46,7 +46,7 @@ fn perform(command: Command, out: &mut (dyn Write + Send), err: &mut (dyn Write 
             let looked_at = sources.clone();
             let watched = args.watch.then(|| -> app::Fingerprint { Arc::new(move || config::fingerprint(&looked_at)) });
             let reload = app::Reload { load: Box::new(move || load(&sources)), watched };
-            Box::pin(app::run(loaded.settings, host, clock, telemetry, log, reload))
+            Box::pin(app::run(loaded, host, clock, telemetry, log, reload))
         }),
         Command::Once(args) => with_settings(args.settings, err, |start| {
             let Start { loaded, host, clock, telemetry, .. } = start;
