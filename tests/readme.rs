@@ -117,7 +117,8 @@ fn the_commands_are_understood() {
         let Some(at) = line.rfind("dockpulse ").filter(|at| *at == 0 || line[..*at].ends_with([' ', '/'])) else {
             continue;
         };
-        let words = line[at..].split_whitespace().map(OsString::from);
+        let command = line[at..].split_whitespace().take_while(|word| !matches!(*word, ">" | "|"));
+        let words = command.map(OsString::from);
         let (mut out, mut err) = (Vec::new(), Vec::new());
         let parsed = cli::parse(words, &mut out, &mut err);
         assert!(parsed.is_ok(), "{line}: {}", String::from_utf8_lossy(&err));
