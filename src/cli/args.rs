@@ -57,7 +57,8 @@ Exit status: 0 explained, watched or not; 1 no such container, or its engine is 
 const CHECK_EXAMPLES: &str = "\
 Examples:
   dockpulse config check
-  dockpulse config check --config dockpulse.yaml";
+  dockpulse config check --config dockpulse.yaml
+  dockpulse config check hosts/*.yaml";
 
 const PRINT_EXAMPLES: &str = "\
 Examples:
@@ -144,7 +145,7 @@ pub enum Command {
 pub enum ConfigCommand {
     /// Tell everything that is wrong with the settings, with file, line and key
     #[command(after_help = CHECK_EXAMPLES)]
-    Check(SettingsFlags),
+    Check(CheckArgs),
     /// Print the settings that are in effect with the origin of each; secrets are masked
     #[command(after_help = PRINT_EXAMPLES)]
     Print(PrintArgs),
@@ -153,6 +154,17 @@ pub enum ConfigCommand {
     Schema,
     /// Print the documented settings file with every key and its default
     Default,
+}
+
+/// Flags of `config check`.
+#[derive(Debug, Args)]
+pub struct CheckArgs {
+    /// Settings files, each to be looked at by itself
+    #[arg(value_name = "FILE", conflicts_with = "config")]
+    pub files: Vec<PathBuf>,
+    /// Settings.
+    #[command(flatten)]
+    pub settings: SettingsFlags,
 }
 
 /// Flags of `config print`.

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::args::{Command, ConfigCommand, DemoArgs, ExplainArgs, SettingsFlags, SinkArgs, SinkFormat};
+use super::args::{CheckArgs, Command, ConfigCommand, DemoArgs, ExplainArgs, SettingsFlags, SinkArgs, SinkFormat};
 use super::{Status, completions, man, parse, settings};
 use crate::app::{self, AppError};
 use crate::config::{self, Errors, Flags, Loaded, Sources};
@@ -74,7 +74,17 @@ fn with_config(
     mut err: &mut (dyn Write + Send),
 ) -> io::Result<Status> {
     match command {
-        ConfigCommand::Check(flags) => check(flags, out, err),
+        ConfigCommand::Check(CheckArgs { files, settings }) if files.is_empty() => check(settings, out, err),
+        ConfigCommand::Check(CheckArgs { files, settings }) => {
+            let mut all = Status::Done;
+            for file in files {
+                let flags = SettingsFlags { config: Some(file), ..settings.clone() };
+                if check(flags, out, err)? != Status::Done {
+                    all = Status::Usage;
+                }
+            }
+            Ok(all)
+        }
         ConfigCommand::Print(args) => settings::print(&load(&sources(args.settings)), args.json, &mut out, &mut err),
         ConfigCommand::Schema => settings::schema(&app::known(), &mut out),
         ConfigCommand::Default => settings::default_file(&mut out),

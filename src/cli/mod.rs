@@ -108,6 +108,7 @@ mod tests {
             ("explain web db", "db"),
             ("completions tcsh", "tcsh"),
             ("man run --dir d", "--dir"),
+            ("config check a -c b", "--config"),
         ] {
             let answer = ask(line);
             assert_eq!(answer.result.err(), Some(Status::Usage), "{line}");
@@ -173,10 +174,14 @@ mod tests {
         let line = "sink --format json --expect e.yaml --within 1m30s --grpc 127.0.0.1:0 --http [::1]:1";
         let Ok(Command::Sink(sink)) = ask(line).result else { panic!("not sink") };
         assert_eq!((sink.format, sink.within.as_secs()), (SinkFormat::Json, 90));
-        let Ok(Command::Config { command: ConfigCommand::Check(flags) }) = ask("config check -c x").result else {
+        let Ok(Command::Config { command: ConfigCommand::Check(check) }) = ask("config check -c x").result else {
             panic!("not config check")
         };
-        assert_eq!(flags.config, Some("x".into()));
+        assert_eq!((check.settings.config, check.files.len()), (Some("x".into()), 0));
+        let Ok(Command::Config { command: ConfigCommand::Check(check) }) = ask("config check a b").result else {
+            panic!("not config check")
+        };
+        assert_eq!(check.files.len(), 2);
     }
 
     #[test]

@@ -174,9 +174,8 @@ impl<'a> Reader<'a> {
     /// Reports every key of `table` that is not among `known`.
     pub(super) fn unknown_keys(&mut self, table: &Map<String, Value>, known: &[Key]) {
         for key in table.keys().filter(|key| known.iter().all(|k| k.name != **key)) {
-            let nearest = nearest(key, known.iter().map(|k| k.name));
-            let known = known.iter().map(|k| k.name.to_owned()).collect();
-            self.at_key(key, |r| r.report(Problem::UnknownKey { nearest, known }));
+            let problem = Problem::unknown_key(key, known.iter().map(|k| k.name));
+            self.at_key(key, |r| r.report(problem));
         }
     }
 }
