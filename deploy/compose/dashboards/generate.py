@@ -360,9 +360,9 @@ def container():
                      steps={1: RED}, none="–", description="Its exit code, once it has ended")),
             (3, stat("Killed for memory", query(f"max(container_memory_oom_kill_count_total{{{one}}}) or vector(0)",
                                                 instant=True), spark=False, steps={1: RED})),
-            (3, stat("CPUs", query(f"sum(container_cpu_usage{{{one}}})"), decimals=2, steps={None: "text"},
+            (3, stat("CPUs now", query(f"sum(container_cpu_usage{{{one}}})"), decimals=2, steps={None: "text"},
                      none="not running")),
-            (3, stat("Memory", query(f"sum(container_memory_working_set_bytes{{{one}}})"), unit="bytes",
+            (3, stat("Memory now", query(f"sum(container_memory_working_set_bytes{{{one}}})"), unit="bytes",
                      steps={None: "text"}, none="not running")),
         ]),
         (4, [(24, timeline("Life", query(f"max({state})", "state"), mapped(STATES)))]),
@@ -433,7 +433,7 @@ def agent():
     ], [
         (4, [
             (4, stat("Engines down", query(f"sum(1 - dockpulse_engine_up{{{engine}}})"), steps={1: RED})),
-            (4, stat("Series live", query(f"sum(dockpulse_series_live{{{own}}})"), steps={None: "text"},
+            (4, stat("Series live now", query(f"sum(dockpulse_series_live{{{own}}})"), steps={None: "text"},
                      description="Published and not taken back")),
             (4, stat("Series taken back", query(f"round(sum(increase(dockpulse_series_retracted_total{{{own}}}[$__range])))",
                                                 instant=True), spark=False, steps={None: "text"},
