@@ -60,6 +60,9 @@ class Question:
     def __init__(self, place, expression, quiet=None):
         self.place, self.expression, self.quiet = place, expression, quiet
 
+    def __str__(self):
+        return f"{self.place}: {self.expression}"
+
 
 def of_panels():
     """The queries of all panels, as they stand in the files."""

@@ -40,6 +40,12 @@ def numbered(metric, label, values, matchers):
     return f"max without ({label}) ({' or '.join(parts)})"
 
 
+def new(metric, matchers, during):
+    """The increase of a counter that begins with its first event: where there was nothing before, all of it is new."""
+    counter = f"{metric}{{{matchers}}}"
+    return f"increase({counter}[{during}]) > 0 or ({counter} unless {counter} offset {during})"
+
+
 # Panels
 
 def panel(kind, title, *targets, unit=None, description="", none=None, defaults=None, options=None, **more):
@@ -214,12 +220,12 @@ def fleet():
         made["fieldConfig"]["defaults"] |= to_container
         return made
 
-    def both(title, metric, label, down, up):
+    def both(title, metric, label, down, up, none):
         shown = f"sum by ({label}) (rate({metric}{{{host}}}[$__rate_interval]))"
         negative = {"matcher": {"id": "byRegexp", "options": f"/{up}/"},
                     "properties": [{"id": "custom.transform", "value": "negative-Y"}]}
         return graph(title, query(shown, f"{{{{{label}}}}}"), unit="binBps", signed=True, overrides=[negative],
-                     description=f"{down} above, {up} below")
+                     none=none, description=f"{down} above, {up} below")
 
     def row(expression):
         return query(expression, table=True)
@@ -277,8 +283,10 @@ def fleet():
                       description="Share of the scheduler's periods in which a container had used up its limit")),
         ]),
         (8, [
-            (8, both("Network", "container_network_io_bytes_total", "network_io_direction", "receive", "transmit")),
-            (8, both("Disk", "container_disk_io_bytes_total", "disk_io_direction", "read", "write")),
+            (8, both("Network", "container_network_io_bytes_total", "network_io_direction", "receive", "transmit",
+                     "No container has a network")),
+            (8, both("Disk", "container_disk_io_bytes_total", "disk_io_direction", "read", "write",
+                     "The kernels have counted nothing")),
             (8, graph("Containers by state", query(
                 f"sum by (container_status_state) (dockpulse_engine_containers{{{engine}}}) > 0",
                 "{{container_status_state}}"), unit="none", stacked=True, overrides=[
@@ -466,7 +474,7 @@ def agent():
                 "{{dockpulse_engine_name}}"), unit="s"), "Traces of probes", probes)),
             (8, graph("Failures", query(
                 f"sum by (dockpulse_engine_name, dockpulse_failure) "
-                f"(increase(dockpulse_probe_failures_total{{{own},{engine}}}[$__interval])) > 0",
+                f"({new('dockpulse_probe_failures_total', f'{own},{engine}', '$__interval')})",
                 "{{dockpulse_engine_name}} {{dockpulse_failure}}"), unit="none", bars=True, stacked=True, interval="1m",
                 none="No failures", description="Calls to engines that failed, each minute")),
         ]),
@@ -494,7 +502,7 @@ def agent():
             (12, graph("Rejected, cut and late", query(
                 f"sum(increase(dockpulse_export_rejected_points_total{{{own}}}{recent}))", "points rejected by the collector"),
                 query(f"sum(increase(dockpulse_attributes_cut_total{{{own}}}{recent}))", "attributes cut"),
-                query(f"sum(increase(dockpulse_samples_dropped_total{{{own}}}{recent})) or vector(0)",
+                query(f"sum({new('dockpulse_samples_dropped_total', own, '$__rate_interval')}) or vector(0)",
                       "samples of streams that came too late"), unit="none")),
         ]),
         "Traces",
