@@ -52,5 +52,6 @@ pub mod pipeline;
 pub mod probe;
 pub mod sim;
 pub mod sink;
+pub mod status;
 pub mod telemetry;
 pub mod tls;

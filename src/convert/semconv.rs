@@ -117,13 +117,8 @@ fn cpu_time(s: &Input<'_>, out: &mut Out<'_>) {
     }
 }
 
-/// The limit, only if there is one. Inspect tells; without it, a limit below the host's memory is one.
 fn memory_limit(s: &Input<'_>) -> Option<Count> {
-    if let Some(details) = &s.facts.details {
-        return details.memory_limit;
-    }
-    let memory = &s.sample().memory;
-    memory.cgroup_limit.or_else(|| memory.limit.filter(|limit| s.facts.engine.memory_total.is_some_and(|m| *limit < m)))
+    s.facts.memory_limit(s.sample())
 }
 
 fn disk(s: &Input<'_>, out: &mut Out<'_>, pick: fn(&BlockDevice) -> [Option<Count>; 2]) {

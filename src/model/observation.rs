@@ -29,6 +29,19 @@ pub struct Facts {
     pub kills_since: Option<UnixNanos>,
 }
 
+impl Facts {
+    /// The most bytes of memory it may have, only if it is limited. Inspect tells; without it, a limit below the host's
+    /// memory is one.
+    pub fn memory_limit(&self, sample: &Sample) -> Option<Count> {
+        if let Some(details) = &self.details {
+            return details.memory_limit;
+        }
+        let memory = &sample.memory;
+        let below_host = |limit: &Count| self.engine.memory_total.is_some_and(|total| *limit < total);
+        memory.cgroup_limit.or_else(|| memory.limit.filter(below_host))
+    }
+}
+
 /// The numbers of one moment with what is needed to make rates and start times of them.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Usage {

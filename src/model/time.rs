@@ -23,6 +23,11 @@ impl UnixNanos {
         Duration::from_nanos(self.0).as_secs_f64()
     }
 
+    /// Milliseconds since 1970.
+    pub fn millis(self) -> u64 {
+        self.0 / 1_000_000
+    }
+
     /// The time from `earlier` to this, or `None` if it is not later.
     pub fn since(self, earlier: Self) -> Option<Duration> {
         self.0.checked_sub(earlier.0).map(Duration::from_nanos)
