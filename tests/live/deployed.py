@@ -42,6 +42,10 @@ def yaml(file):
     return json.loads(command([reader(), "yaml", file]))
 
 
+def daemon_set():
+    return json.loads(command([reader(), "daemonset", DEPLOY / "kubernetes/daemonset.yaml"]))
+
+
 def dashboards():
     """The dashboards by the names of their files."""
     return {path.name: json.loads(path.read_text()) for path in sorted((DEPLOY / "compose/dashboards").glob("*.json"))}
