@@ -46,6 +46,9 @@ def may_do_nothing_else(stack):
                 if line.split()[4] == "/")
     if "ro" not in root[5].split(","):
         raise Failure(f"its root can be written: {root}")
+    user = stack.engine.docker("image", "inspect", "--format", "{{.Config.User}}", stack.world.stack_image)
+    if user != wanted["Uid"].split()[0] + ":" + wanted["Gid"].split()[0]:
+        raise Failure(f"without a compose file the image runs as {user!r}")
 
 
 def size(stack):
