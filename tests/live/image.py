@@ -1,4 +1,4 @@
-"""dockpulse's own image: a static program, what deploy/Dockerfile makes of it, and how a compose file says to run it."""
+"""dockpulse's own image: a static program, what deploy/Dockerfile makes of it, how a compose file says to run it."""
 
 import io
 import os
@@ -13,7 +13,7 @@ from processes import Failure
 
 
 def static_binary():
-    """dockpulse with the C library in it, as deploy/Dockerfile builds it, but not optimized as a whole: that takes minutes."""
+    """dockpulse as deploy/Dockerfile builds it, but not optimized as a whole, which takes minutes."""
     say("building dockpulse as one static file ...")
     cargo = shutil.which("cargo") or os.path.expanduser("~/.cargo/bin/cargo")
     wanted = re.search(r"cargo rustc --release (.+)", (deployed.DEPLOY / "Dockerfile").read_text())[1]
@@ -30,7 +30,7 @@ def is_static(binary):
 
 
 def context(binary, certificates="/etc/ssl/certs/ca-certificates.crt"):
-    """What to build the image from without any other image: deploy/Dockerfile with its first stage replaced by its results."""
+    """What to build the image from without any other: deploy/Dockerfile with the results of its first stage in its place."""
     stages = re.split(r"^(?=FROM )", (deployed.DEPLOY / "Dockerfile").read_text(), flags=re.MULTILINE)
     if len(stages) != 3 or not stages[2].startswith("FROM scratch\n"):
         raise Failure("deploy/Dockerfile has not the two stages that are known here")
@@ -54,8 +54,10 @@ def put(tar, name, content, mode=0o644):
 
 
 def flags(service, sources, drop=()):
-    """The flags of `docker run` that do what the service says, all of which has to be known here. Some volumes have other
-    sources."""
+    """The flags of `docker run` that do what the service says, all of which has to be known here.
+
+    Some of its volumes have other sources.
+    """
     known = {
         "user": lambda v: ["--user", v],
         "group_add": lambda v: [part for group in v for part in ("--group-add", group)],

@@ -6,10 +6,11 @@ from processes import Failure, wait_until
 from stack import stacked
 from watch import MEMORY, PROMISED, check
 
+CONTAINERS = '{__name__=~"container_.+"}'
 QUICK = {"DOCKPULSE_INTERVAL": "1s", "OTEL_METRIC_EXPORT_INTERVAL": "1000", "OTEL_BSP_SCHEDULE_DELAY": "500"}
 
 
-@check("the image from scratch runs as nobody with the socket's group, finds names, and takes everything back at its end")
+@check("the image from scratch runs as nobody with the socket's group, finds names, and retracts all at its end")
 def from_scratch(world):
     with stacked(world) as stack:
         alive = stack.engine.run("alive")
@@ -24,7 +25,7 @@ def from_scratch(world):
         stack.engine.docker("stop", stack.agent.id)
         if stack.inspected("{{.State.ExitCode}}") != "0":
             raise Failure(f"its exit status is {stack.inspected('{{.State.ExitCode}}')}")
-        wait_until("nothing of a container is live", lambda: stack.prometheus.ended('{__name__=~"container_.+"}'), PROMISED)
+        wait_until("nothing of a container is live", lambda: stack.prometheus.ended(CONTAINERS), PROMISED)
         return size(stack)
 
 
@@ -35,7 +36,8 @@ def live(stack, container):
 def may_do_nothing_else(stack):
     """What the kernel says of the process, not what was asked for."""
     pid = stack.inspected("{{.State.Pid}}")
-    status = dict(line.split(":\t", 1) for line in pathlib.Path(f"/proc/{pid}/status").read_text().splitlines() if ":\t" in line)
+    lines = pathlib.Path(f"/proc/{pid}/status").read_text().splitlines()
+    status = dict(line.split(":\t", 1) for line in lines if ":\t" in line)
     wanted = {"Uid": "65534\t" * 3 + "65534", "Gid": "65534\t" * 3 + "65534", "CapPrm": "0" * 16, "CapBnd": "0" * 16,
               "NoNewPrivs": "1"}
     told = {name: status[name] for name in wanted}

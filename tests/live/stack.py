@@ -1,5 +1,8 @@
-"""The stack of deploy/compose, as far as it can be had without images of others: dockpulse in its own image with what the
-compose file says of it, the collector, Prometheus and Tempo's place with the settings that are mounted there."""
+"""The stack of deploy/compose, as far as it can be had without the images of others.
+
+dockpulse runs in its own image as the compose file says, the collector and Prometheus with the settings that are mounted
+there; a second collector stands where Tempo would be.
+"""
 
 import asyncio
 import contextlib
@@ -50,8 +53,9 @@ def handed_over(engine, gateway):
     ours, theirs = socket.socketpair()
     with ours, theirs:
         theirs.set_inheritable(True)
-        made = subprocess.run(["nsenter", f"--net={engine.namespace()}", sys.executable, "-c", LISTEN, gateway,
-                               str(theirs.fileno())], pass_fds=[theirs.fileno()], capture_output=True, text=True, check=False)
+        made = subprocess.run(
+            ["nsenter", f"--net={engine.namespace()}", sys.executable, "-c", LISTEN, gateway, str(theirs.fileno())],
+            pass_fds=[theirs.fileno()], capture_output=True, text=True, check=False)
         if made.returncode:
             raise Failure(f"cannot listen in the engine's network: {made.stderr}")
         port, descriptors, _, _ = socket.recv_fds(ours, 16, 1)
@@ -75,8 +79,8 @@ class StackCollector(Collector):
             "TEMPO_ENDPOINT": f"127.0.0.1:{tempo}"}
 
     def start(self):
-        self.process = Process([self.binary, "--config", f"file:{self.settings}", "--config", f"file:{self.quiet}"], self.log,
-                               dict(os.environ, **self.told))
+        configs = ["--config", f"file:{self.settings}", "--config", f"file:{self.quiet}"]
+        self.process = Process([self.binary, *configs], self.log, dict(os.environ, **self.told))
         wait_until("the collector listens", self.listening, within=30)
         return self
 
@@ -107,7 +111,8 @@ class Stack:
         for part in (self.prometheus, self.tempo, self.collector):
             part.start()
         self.network = self.engine.network("stack")
-        self.gateway = self.engine.docker("network", "inspect", "--format", "{{(index .IPAM.Config 0).Gateway}}", self.network)
+        self.gateway = self.engine.docker(
+            "network", "inspect", "--format", "{{(index .IPAM.Config 0).Gateway}}", self.network)
         gate = gates.enter_context(Gate(self.engine, self.gateway, (self.collector.address, PORT)))
         # What the compose file calls `collector` is here a container that passes everything on through the gate.
         self.port = gate.port

@@ -22,11 +22,10 @@ HEALTH = {"healthy": GREEN, "starting": YELLOW, "unhealthy": RED}
 
 # Queries
 
-def query(expression, legend="", *, instant=False, table=False, heatmap=False):
+def query(expression, legend="", *, instant=False, table=False):
     """One question to Prometheus; `instant` asks for the present only."""
-    shape = "table" if table else "heatmap" if heatmap else "time_series"
     return {"datasource": PROMETHEUS, "expr": expression, "legendFormat": legend or "__auto", "instant": instant or table,
-            "range": not (instant or table), "format": shape, "editorMode": "code"}
+            "range": not (instant or table), "format": "table" if table else "time_series", "editorMode": "code"}
 
 
 def traces(expression):
