@@ -30,7 +30,7 @@ def is_static(binary):
 
 
 def context(binary, certificates="/etc/ssl/certs/ca-certificates.crt"):
-    """What to build the image from without any other: deploy/Dockerfile with the results of its first stage in its place."""
+    """What to build the image from without any other: deploy/Dockerfile, its first stage replaced by what that makes."""
     stages = re.split(r"^(?=FROM )", (deployed.DEPLOY / "Dockerfile").read_text(), flags=re.MULTILINE)
     if len(stages) != 3 or not stages[2].startswith("FROM scratch\n"):
         raise Failure("deploy/Dockerfile has not the two stages that are known here")

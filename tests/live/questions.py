@@ -1,4 +1,4 @@
-"""Every question of the dashboards and alert rules in deploy/, asked of a real Prometheus with the stack's own settings.
+"""Every question of the dashboards and alert rules in deploy/, asked of a real Prometheus with the stack's settings.
 
 What a panel shows while all is well has to be there; what shows failures has to be there once these were made. A query
 of a rule is asked with shorter times where its own would take minutes; `promtool test rules` tries them as they are.

@@ -1,7 +1,7 @@
 """The stack of deploy/compose, as far as it can be had without the images of others.
 
-dockpulse runs in its own image as the compose file says, the collector and Prometheus with the settings that are mounted
-there; a second collector stands where Tempo would be.
+dockpulse runs in its own image as the compose file says, the collector and Prometheus with the settings that are
+mounted there; a second collector stands where Tempo would be.
 """
 
 import asyncio
