@@ -121,7 +121,8 @@ def panel(title, lines, top):
         # Of points that are alike the first and the last.
         path, before = "", None
         for point, after in zip(points, points[1:] + [None]):
-            (t, value), begins, ends = point, before is None or point[0] - before[0] > 1, after is None or after[0] - t > 1
+            t, value = point
+            begins, ends = before is None or t - before[0] > 1, after is None or after[0] - t > 1
             if begins or ends or not before[1] == value == after[1]:
                 path += f"{'M' if begins else 'L'}{across(t):.1f} {down(value):.1f}"
             if ends and t < AFTER - STEP:
