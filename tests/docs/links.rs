@@ -30,7 +30,8 @@ fn prose(text: &str) -> String {
 fn anchors(text: &str) -> BTreeSet<String> {
     let mut seen: BTreeMap<String, usize> = BTreeMap::new();
     let text = prose(text);
-    let headings = text.lines().filter_map(|line| line.strip_prefix('#').map(|rest| rest.trim_start_matches('#').trim()));
+    let headings =
+        text.lines().filter_map(|line| line.strip_prefix('#').map(|rest| rest.trim_start_matches('#').trim()));
     let mut out = BTreeSet::new();
     for heading in headings {
         let is_kept = |c: &char| c.is_alphanumeric() || ['-', '_', ' '].contains(c);
@@ -65,7 +66,8 @@ fn the_links_lead_somewhere() {
     for page in pages() {
         let text = fs::read_to_string(&page).unwrap();
         for link in targets(&text) {
-            let (file, anchor) = link.split_once('#').map_or((link.as_str(), None), |(file, anchor)| (file, Some(anchor)));
+            let (file, anchor) =
+                link.split_once('#').map_or((link.as_str(), None), |(file, anchor)| (file, Some(anchor)));
             let there = if file.is_empty() { page.clone() } else { plain(&page.parent().unwrap().join(file)) };
             assert!(there.exists(), "{}: {link} is not there", page.display());
             if let Some(anchor) = anchor {

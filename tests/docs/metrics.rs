@@ -9,8 +9,11 @@ use crate::everything;
 use crate::pages::{between, check, page, quoted, row, rows};
 
 const PAGE: &str = "metrics.md";
-const PROFILES: [(&str, Profile); 3] =
-    [("semconv", Profile::Semconv), ("docker_stats", Profile::DockerStats), ("docker_exporter", Profile::DockerExporter)];
+const PROFILES: [(&str, Profile); 3] = [
+    ("semconv", Profile::Semconv),
+    ("docker_stats", Profile::DockerStats),
+    ("docker_exporter", Profile::DockerExporter),
+];
 
 /// What the page says of each metric of a profile: that alone is written by hand.
 fn meanings(part: &str) -> BTreeMap<String, String> {

@@ -43,8 +43,10 @@ pub(crate) fn check(name: &str, parts: &[(&str, String)]) {
     let text = page(name);
     let update = std::env::var("UPDATE").is_ok_and(|value| value == "1");
     let new = parts.iter().fold(text.clone(), |text, (part, content)| {
-        let old = between(&text, part);
-        text.replacen(old, content.trim(), 1)
+        let (before, rest) = text.split_once(&format!("<!-- {part}")).unwrap();
+        let (mark, rest) = rest.split_once("-->\n").unwrap();
+        let (_, after) = rest.split_once(&format!("<!-- /{part} -->")).unwrap();
+        format!("{before}<!-- {part}{mark}-->\n{}\n<!-- /{part} -->{after}", content.trim())
     });
     if update && new != text {
         fs::write(path(name), new).unwrap();

@@ -34,6 +34,8 @@ const STANDARD: &[(&str, &str)] = &[
     ("DOCKER_CERT_PATH", "/certs"),
     ("DOCKER_API_VERSION", "1.45"),
 ];
+/// The heading of the keys that are in no section.
+const TOP: &str = "at the top";
 /// Those that set no key by themselves; the page says what they do.
 const BESIDE: &[&str] = &[
     "OTEL_EXPORTER_OTLP_INSECURE",
@@ -80,7 +82,8 @@ fn walk(schema: &Json, defaults: &Yaml, path: &mut Vec<String>, out: &mut Vec<Ke
             walk(schema, default, path, out);
         } else {
             out.push(Key { path: path.clone(), about: about(schema), default: shown(default) });
-            if schema["items"]["properties"].is_object() {
+            // Those are the same twice.
+            if schema["items"]["properties"].is_object() && name != "exclude" {
                 path.push("[0]".to_owned());
                 walk(&schema["items"], &default[0], path, out);
             }
@@ -99,8 +102,13 @@ fn is_boolean(schema: &Json) -> bool {
     schema["anyOf"][0]["type"] == json!(["boolean"])
 }
 
+/// The description, without what is said of the values already.
 fn about(schema: &Json) -> String {
-    schema["description"].as_str().unwrap_or_default().replace('|', "\\|").replace("-*", "-\\*")
+    let about = schema["description"].as_str().unwrap_or_default();
+    let words = schema["anyOf"][0]["enum"].as_array().into_iter().flatten().filter_map(Json::as_str);
+    let words = words.collect::<Vec<_>>().join(" | ");
+    let about = about.strip_prefix(&format!("{words}.")).filter(|_| !words.is_empty()).unwrap_or(about);
+    about.trim().replace('|', "\\|").replace("-*", "-\\*")
 }
 
 fn shown(default: &Yaml) -> String {
@@ -172,20 +180,32 @@ fn standard(keys: &[Key]) -> BTreeMap<String, Vec<&'static str>> {
     for place in keys.iter().map(Key::place) {
         let inside = loaded.origins.get(&format!("{place}.a"));
         for origin in [loaded.origins.get(&place), inside] {
-            if let Origin::Standard(name) = origin {
+            // Where the certificates are said to come from is where the engine is.
+            if let Origin::Standard(name) = origin
+                && !place.starts_with("engines[0].tls.")
+            {
                 out.entry(place.clone()).or_insert_with(Vec::new).push(name);
             }
         }
     }
+    out.values_mut().for_each(Vec::dedup);
     out
 }
 
-/// The keys, or the sections of keys, that a reload refuses to change: `needs_restart` of the agent.
-fn need_restart() -> Vec<String> {
+/// The keys, or sections of keys, that a function of the agent lists.
+fn listed(function: &str) -> Vec<&'static str> {
     let agent = include_str!("../../src/app/run.rs");
-    let body = agent.split("fn needs_restart").nth(1).unwrap().split("\n    }\n").next().unwrap();
-    let keys = body.split("(\"").skip(1).map(|rest| rest.split('"').next().unwrap().to_owned());
-    keys.collect()
+    let body = agent.split(&format!("fn {function}(")).nth(1).unwrap().split("\n    }\n").next().unwrap();
+    body.split("(\"").skip(1).map(|rest| rest.split('"').next().unwrap()).collect()
+}
+
+/// What it takes to change a key while the agent runs.
+fn change(name: &str) -> &'static str {
+    let is_in =
+        |part: &&str| name == *part || name.starts_with(&format!("{part}.")) || name.starts_with(&format!("{part}["));
+    let (refused, taken) = (listed("needs_restart"), listed("changed"));
+    assert!(refused.len() >= 4 && taken.len() >= 9, "{refused:?} {taken:?}");
+    if taken.iter().any(|part| is_in(&part)) && !refused.iter().any(|part| is_in(&part)) { "reload" } else { "restart" }
 }
 
 fn value(key: &Key, expected: &BTreeMap<String, String>) -> String {
@@ -209,33 +229,32 @@ fn value(key: &Key, expected: &BTreeMap<String, String>) -> String {
 /// What stands in the page.
 fn reference() -> String {
     let keys = keys();
-    let (expected, standard, restart) = (expected(&keys), standard(&keys), need_restart());
+    let (expected, standard) = (expected(&keys), standard(&keys));
     let schema = config::schema(&app::known());
     let mut out = String::new();
     let mut section = "";
     for key in &keys {
         let first = key.path[0].as_str();
-        let here = if key.path.len() == 1 && key.default.starts_with('`') && key.default != "`{}`" { "general" } else { first };
+        let is_single = key.path.len() == 1 && key.default.starts_with('`') && key.default != "`{}`";
+        let here = if is_single { TOP } else { first };
         if here != section {
             section = here;
             let about = about(&schema["properties"][section]);
-            out += &format!("\n## {section}\n\n{about}\n\n");
+            out += &format!("\n### {section}\n\n{about}\n\n");
             out = out.replace("\n\n\n", "\n\n");
             out += "| key | | default | variables | a change |\n|---|---|---|---|---|\n";
         }
         let name = key.name();
-        let needs = restart.iter().any(|part| name == *part || name.starts_with(&format!("{part}.")));
-        let serves = ["status", "control"].contains(&first);
         let mut variables = vec![key.variable()];
         variables.extend(standard.get(&key.place()).into_iter().flatten().map(|name| (*name).to_owned()));
         let variables: Vec<_> = variables.iter().map(|name| format!("`{name}`")).collect();
-        let about = if key.path.len() == 1 && section != "general" { String::new() } else { format!("{} ", key.about) };
+        let about = if key.path.len() == 1 && section != TOP { "" } else { key.about.as_str() };
         out += &row(&[
             &format!("`{name}`"),
-            &format!("{about}*{}*", value(key, &expected)),
+            format!("{about} *{}*", value(key, &expected)).trim(),
             &key.default,
             &variables.join("<br>"),
-            if needs || serves { "restart" } else { "reload" },
+            change(&name),
         ]);
         out.push('\n');
     }
@@ -263,7 +282,8 @@ fn every_standard_variable_that_is_read_is_on_the_page() {
     let page = crate::pages::page("settings.md");
     let read = [include_str!("../../src/config/standard.rs"), include_str!("../../src/config/docker.rs")].concat();
     let (code, _) = read.split_once("#[cfg(test)]").unwrap_or((&read, ""));
-    let of_otlp = code.split("otlp!(\"").skip(1).map(|rest| format!("OTEL_EXPORTER_OTLP_{}", rest.split('"').next().unwrap()));
+    let of_otlp =
+        code.split("otlp!(\"").skip(1).map(|rest| format!("OTEL_EXPORTER_OTLP_{}", rest.split('"').next().unwrap()));
     let whole = code.split('"').filter(|word| {
         (word.starts_with("OTEL_") || word.starts_with("DOCKER_"))
             && !word.ends_with('_')
