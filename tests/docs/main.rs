@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "a test fails loudly")]
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on says where")]
 
+mod commands;
 mod links;
 mod messages;
 mod metrics;
