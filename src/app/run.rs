@@ -7,6 +7,7 @@ use tokio::sync::watch;
 use tokio::time::{Interval, MissedTickBehavior};
 
 use super::engines::{Running, Way, watched};
+use super::services::Services;
 use super::settings::OwnWay;
 use super::signals::{End, hangup};
 use super::{AppError, board, outbox, settings, unsupported, wiring};
@@ -21,6 +22,9 @@ use crate::telemetry::{Event, Telemetry};
 
 /// So much of the time to end is kept for the outbox's directory at most.
 const LONGEST_CLOSE: Duration = Duration::from_millis(500);
+
+/// So much of the time to end is kept for answers of the page and the control API that are under way.
+const LAST_ANSWERS: Duration = Duration::from_millis(200);
 
 /// Reads the settings again, for SIGHUP.
 pub type Reload = Box<dyn FnMut() -> Result<Loaded, Errors> + Send>;
@@ -50,6 +54,7 @@ pub async fn run(
         () = end.asked() => return Ok(()),
     };
     let way = way.shown_on(board.clone(), &settings);
+    let services = Services::new();
     telemetry.record(&started(&settings));
     let running = Running::start(watched, believed, &way, Until::Told);
     let worker = wiring::worker(&export, &way, running.refusals())?;
@@ -70,6 +75,7 @@ pub async fn run(
         let _ = deadline_to.send(Some(deadline - to_close));
         // The last decisions are durable before long, whether they can be delivered or not.
         let (unsent, ()) = tokio::join!(delivering, within(clock, deadline, queue.written()));
+        services.end(LAST_ANSWERS.min(timeout / 10)).await;
         (unsent, outbox::close(&queue, clock, deadline).await)
     };
     let (unsent, kept) = tokio::select! {
