@@ -205,7 +205,7 @@ fn change(name: &str) -> &'static str {
         |part: &&str| name == *part || name.starts_with(&format!("{part}.")) || name.starts_with(&format!("{part}["));
     let (refused, taken) = (listed("needs_restart"), listed("changed"));
     assert!(refused.len() >= 4 && taken.len() >= 9, "{refused:?} {taken:?}");
-    if taken.iter().any(|part| is_in(&part)) && !refused.iter().any(|part| is_in(&part)) { "reload" } else { "restart" }
+    if taken.iter().any(is_in) && !refused.iter().any(is_in) { "reload" } else { "restart" }
 }
 
 fn value(key: &Key, expected: &BTreeMap<String, String>) -> String {
