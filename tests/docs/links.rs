@@ -9,10 +9,13 @@ use crate::pages::path;
 /// What is linked and comes with another part of the program; a file that is there is taken out of this list.
 const TO_COME: &[&str] = &[
     "deploy/compose/README.md",
+    "deploy/kubernetes/daemonset.yaml",
+    "deploy/swarm/stack.yaml",
     "deploy/systemd/dockpulse.service",
     "docs/control.md",
     "docs/status.md",
     "docs/telemetry.md",
+    "docs/top.md",
 ];
 
 /// The pages: those under `docs/`, and those beside it.

@@ -52,6 +52,35 @@ fn every_event_has_its_entry() {
     }
 }
 
+/// The files below a folder, with their text.
+fn texts(folder: &Path) -> Vec<String> {
+    let mut out = Vec::new();
+    for entry in fs::read_dir(folder).into_iter().flatten().map(|entry| entry.unwrap().path()) {
+        if entry.is_dir() {
+            out.extend(texts(&entry));
+        } else {
+            out.push(fs::read_to_string(&entry).unwrap());
+        }
+    }
+    out
+}
+
+#[test]
+fn every_check_of_doctor_has_its_entry() {
+    let page = page(PAGE);
+    let (_, section) = page.split_once("## What doctor says").expect("its section");
+    for code in texts(&Path::new(env!("CARGO_MANIFEST_DIR")).join("src/doctor")) {
+        let code = code.split("#[cfg(test)]").next().unwrap();
+        for call in ["sheet.ok(", "sheet.warn(", "sheet.fail(", "listen(", "judge("] {
+            let first = code.split(call).skip(1).filter_map(|rest| rest.trim_start().strip_prefix('"'));
+            for check in first.map(|rest| rest.split('"').next().unwrap()) {
+                let cells = [format!("| `{check}`"), format!(", `{check}` |")];
+                assert!(cells.iter().any(|cell| section.contains(cell)), "docs/{PAGE}: doctor's {check} has no row");
+            }
+        }
+    }
+}
+
 /// The text of `#[error("…")]`.
 fn message(attributes: &[Attribute]) -> Option<String> {
     let attribute = attributes.iter().find(|attribute| attribute.path().is_ident("error"))?;
