@@ -1,9 +1,10 @@
 #!/usr/bin/env python3
 """The picture of docs/retraction.md: the same end of two containers, told by two agents, as one Prometheus shows it.
 
-One engine, one collector, one Prometheus, and dockpulse twice. The second has no state directory and is killed (-9) before
-the containers end, and started again when the new one runs: so it says of what was removed what an agent without
-retraction says, nothing. Takes 7 minutes. What Prometheus answered is kept beside the picture; --redraw draws it again.
+One engine, one collector, one Prometheus, and dockpulse twice. The second has no state directory and is killed (-9)
+before the containers end, and started again when the new one runs: so it says of what was removed what an agent
+without retraction says, nothing. Takes 7 minutes. What Prometheus answered is kept beside the picture; --redraw draws
+it again.
 """
 
 import argparse
@@ -76,17 +77,20 @@ def answers(store, container, at):
     url = f"http://127.0.0.1:{store.port}/api/v1/query_range?" + urllib.parse.urlencode(query)
     with urllib.request.urlopen(url, timeout=10) as answer:
         result = json.load(answer)["data"]["result"]
-    return {series["metric"]["agent"]: [[round(t - at), round(float(value) / 2**20, 1)] for t, value in series["values"]]
-            for series in result}
+    points = {series["metric"]["agent"]: series["values"] for series in result}
+    return {name: [[round(t - at), round(float(value) / 2**20, 1)] for t, value in values]
+            for name, values in points.items()}
 
 
-STYLE = """text{font:13px system-ui,sans-serif;fill:#333}.small{font-size:12px;fill:#666}.code{font:12px ui-monospace,monospace}
-circle{stroke:none}line{stroke:#d8d8d8}.end{stroke:#888;stroke-dasharray:3 3}path{fill:none;stroke-width:2.5;stroke-linejoin:round}
-.silent{stroke:#d9480f}.retracts{stroke:#1971c2}circle.silent{fill:#d9480f}circle.retracts{fill:#1971c2}
-text.silent{fill:#d9480f;stroke:none}text.retracts{fill:#1971c2;stroke:none}
+STYLE = """text{font:13px system-ui,sans-serif;fill:#333}
+.small{font-size:12px;fill:#666}.code{font:12px ui-monospace,monospace}
+circle{stroke:none}line{stroke:#d8d8d8}.end{stroke:#888;stroke-dasharray:3 3}
+path{fill:none;stroke-width:2.5;stroke-linejoin:round}
+.silent{stroke:#d9480f}circle.silent,text.silent{fill:#d9480f;stroke:none}
+.retracts{stroke:#1971c2}circle.retracts,text.retracts{fill:#1971c2;stroke:none}
 @media(prefers-color-scheme:dark){text{fill:#ddd}.small{fill:#aaa}line{stroke:#3a3a3a}.end{stroke:#999}
-.silent{stroke:#ff922b}.retracts{stroke:#4dabf7}circle.silent{fill:#ff922b}circle.retracts{fill:#4dabf7}
-text.silent{fill:#ff922b}text.retracts{fill:#4dabf7}}"""
+.silent{stroke:#ff922b}circle.silent,text.silent{fill:#ff922b}
+.retracts{stroke:#4dabf7}circle.retracts,text.retracts{fill:#4dabf7}}"""
 WIDTH, HEIGHT, LEFT, RIGHT, TOP, PANEL = 820, 460, 64, 20, 76, 140
 TITLES = {"report": "report is removed and does not come back",
           "web": "web is removed, and made anew at once with the same name (a deployment)"}
@@ -134,7 +138,8 @@ def panel(title, lines, top):
     words = {"silent": "an agent whose points just stop", "retracts": "dockpulse"}
     for name, value in at.items():
         text = words[name] + ("" if value else ": gone")
-        out.append(f'<text class="{name}" x="{across(150):.1f}" y="{down(value) - 9:.1f}" text-anchor="middle">{text}</text>')
+        out.append(f'<text class="{name}" x="{across(150):.1f}" y="{down(value) - 9:.1f}" '
+                   f'text-anchor="middle">{text}</text>')
     return out
 
 
