@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fs;
+use std::path::Path;
 
 use dockpulse::app;
 use dockpulse::config::{self, Environment, Errors, Flags, Loaded, Origin, Problem, Sources};
@@ -192,20 +193,21 @@ fn standard(keys: &[Key]) -> BTreeMap<String, Vec<&'static str>> {
     out
 }
 
-/// The keys, or sections of keys, that a function of the agent lists.
-fn listed(function: &str) -> Vec<&'static str> {
-    let agent = include_str!("../../src/app/run.rs");
-    let body = agent.split(&format!("fn {function}(")).nth(1).unwrap().split("\n    }\n").next().unwrap();
-    body.split("(\"").skip(1).map(|rest| rest.split('"').next().unwrap()).collect()
+/// The keys, or sections of keys, that the agent takes only when it starts.
+fn at_start() -> Vec<String> {
+    let agent = ["src/app/reload.rs", "src/app/run.rs"]
+        .map(|path| fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(path)).unwrap_or_default());
+    let (_, list) = agent[0].split_once("const AT_START").or_else(|| agent[1].split_once("fn needs_restart(")).unwrap();
+    let list = list.split("];").next().unwrap();
+    let mut keys: Vec<String> = list.split('"').skip(1).step_by(2).map(str::to_owned).collect();
+    keys.extend(["status", "control"].map(str::to_owned));
+    keys
 }
 
 /// What it takes to change a key while the agent runs.
-fn change(name: &str) -> &'static str {
-    let is_in =
-        |part: &&str| name == *part || name.starts_with(&format!("{part}.")) || name.starts_with(&format!("{part}["));
-    let (refused, taken) = (listed("needs_restart"), listed("changed"));
-    assert!(refused.len() >= 4 && taken.len() >= 9, "{refused:?} {taken:?}");
-    if taken.iter().any(is_in) && !refused.iter().any(is_in) { "reload" } else { "restart" }
+fn change(name: &str, at_start: &[String]) -> &'static str {
+    let is_in = |part: &String| name == part || name.starts_with(&format!("{part}."));
+    if at_start.iter().any(is_in) { "restart" } else { "reload" }
 }
 
 fn value(key: &Key, expected: &BTreeMap<String, String>) -> String {
@@ -229,7 +231,7 @@ fn value(key: &Key, expected: &BTreeMap<String, String>) -> String {
 /// What stands in the page.
 fn reference() -> String {
     let keys = keys();
-    let (expected, standard) = (expected(&keys), standard(&keys));
+    let (expected, standard, at_start) = (expected(&keys), standard(&keys), at_start());
     let schema = config::schema(&app::known());
     let mut out = String::new();
     let mut section = "";
@@ -254,7 +256,7 @@ fn reference() -> String {
             format!("{about} *{}*", value(key, &expected)).trim(),
             &key.default,
             &variables.join("<br>"),
-            change(&name),
+            change(&name, &at_start),
         ]);
         out.push('\n');
     }
