@@ -12,7 +12,7 @@ use super::engines::{Watched, watched};
 use super::{AppError, devices};
 use crate::config::{Loaded, Settings};
 use crate::engine::Engine;
-use crate::explain::{self, Attribute, Candidate, EngineFound, Found, Live, Report, Terms};
+use crate::explain::{self, Attribute, Candidate, EngineFound, Found, Live, Report, Terms, ToldBy};
 use crate::filter::Filter;
 use crate::model::Text;
 use crate::model::container::{ContainerId, Listed};
@@ -158,6 +158,7 @@ fn report(
     let converter = asking.pipeline.converter();
     let container = facts.listed.clone();
     Ok(Report {
+        told_by: ToldBy::Engine,
         engine,
         watched: explain::Watched::of(&filter, settings.containers.stopped, &container, &origin),
         over_cap: over_cap(settings, &filter, list),
