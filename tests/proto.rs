@@ -11,7 +11,8 @@ use prost_types::{DescriptorProto, EnumDescriptorProto, FileDescriptorProto, Fil
 
 const FILE: &str = "dockpulse/control/v1/control.proto";
 const PACKAGE: &str = "dockpulse.control.v1";
-const HEAD: &str = "//! Generated from `proto/dockpulse/control/v1/control.proto` by `UPDATE=1 cargo test --test proto`.\n";
+const HEAD: &str =
+    "//! Generated from `proto/dockpulse/control/v1/control.proto` by `UPDATE=1 cargo test --test proto`.\n";
 
 fn root() -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR"))

@@ -30,7 +30,9 @@ const TOLD_WITHIN: Duration = Duration::from_secs(10);
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// Nobody is there.
-    #[error("no agent answers at {address}: is `dockpulse run` running, with this control.listen? --control ADDRESS asks elsewhere")]
+    #[error(
+        "no agent answers at {address}: is `dockpulse run` running, with this control.listen? --control ADDRESS asks elsewhere"
+    )]
     NoAgent {
         /// Where.
         address: Address,

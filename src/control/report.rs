@@ -2,7 +2,7 @@
 
 use super::v1;
 use crate::explain::{
-    Attribute, Ending, EngineFound, Ends, Facet, Place, Report, RuleAt, Series, Source, ToldBy, Watched,
+    Attribute, Ending, Ends, EngineFound, Facet, Place, Report, RuleAt, Series, Source, ToldBy, Watched,
 };
 use crate::model::batch::Reason;
 use crate::model::container::{ContainerId, Labels, Listed, State};

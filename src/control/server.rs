@@ -157,7 +157,9 @@ impl Front {
         let host = request.headers().get(HOST).and_then(|host| host.to_str().ok());
         let host = request.uri().host().or(host.map(without_port)).unwrap_or_default();
         (self.checks_host && !is_loopback(host)).then(|| {
-            Status::permission_denied("this is answered under the names of this host alone: localhost, 127.0.0.1, [::1]")
+            Status::permission_denied(
+                "this is answered under the names of this host alone: localhost, 127.0.0.1, [::1]",
+            )
         })
     }
 }

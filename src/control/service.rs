@@ -58,10 +58,7 @@ impl ControlService for Service {
         Ok(Response::new(v1::GetStatusResponse { status: Some(status.into()) }))
     }
 
-    async fn list_containers(
-        &self,
-        request: Request<v1::ListContainersRequest>,
-    ) -> Answer<v1::ListContainersResponse> {
+    async fn list_containers(&self, request: Request<v1::ListContainersRequest>) -> Answer<v1::ListContainersResponse> {
         let Delta { engines, containers, .. } = self.now();
         let page = listing::page(request.get_ref(), &engines, containers);
         page.map(Response::new).map_err(Status::invalid_argument)
@@ -125,7 +122,9 @@ impl ControlService for Service {
         let level = request.into_inner().level();
         let wanted = match level {
             v1::LogLevel::Unspecified => {
-                return Err(Status::invalid_argument("level has to be one of LOG_LEVEL_ERROR, …_WARN, …_INFO, …_DEBUG, …_TRACE"));
+                return Err(Status::invalid_argument(
+                    "level has to be one of LOG_LEVEL_ERROR, …_WARN, …_INFO, …_DEBUG, …_TRACE",
+                ));
             }
             v1::LogLevel::Error => Level::ERROR,
             v1::LogLevel::Warn => Level::WARN,
