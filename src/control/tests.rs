@@ -1,1 +1,6 @@
-//! x
+//! The control API, from a client's socket to a board and back.
+
+mod calls;
+mod made;
+mod sockets;
+mod words;
