@@ -60,7 +60,7 @@ impl<W: Write + ?Sized> Screen<'_, W> {
 
     fn agent(&mut self, agent: &Agent) -> io::Result<()> {
         let up = span(self.now.saturating_sub(agent.started));
-        let text = format!("{} on {}, process {}, for {up}", agent.version, Shown(&agent.host), agent.pid);
+        let text = format!("{} on {}, process {}, up for {up}", agent.version, Shown(&agent.host), agent.pid);
         self.line("dockpulse", &text)?;
         let (every, profile) = (Took(seconds(agent.interval)), Shown(&agent.profile));
         let file = agent.settings.as_ref().map_or("no file".to_owned(), |file| Shown(file).to_string());
@@ -147,7 +147,8 @@ impl<W: Write + ?Sized> Screen<'_, W> {
         } else {
             self.styled(BAD, format!("; {} given up, {} points rejected", of.dropped, totals.rejected))
         };
-        let sent = format!("{} requests, {} points, {} of them retractions", of.delivered, of.points, of.retractions);
+        let requests = counted(of.delivered, "request", "requests");
+        let sent = format!("{requests}, {} points, {} of them retractions", of.points, of.retractions);
         self.line("", &format!("{sent}{lost}"))
     }
 
@@ -160,14 +161,18 @@ impl<W: Write + ?Sized> Screen<'_, W> {
             let size = |bytes| ByteSize(bytes).display().iec().to_string();
             let (bytes, max) = (size(outbox.bytes), size(outbox.max_bytes));
             let oldest = outbox.oldest.map(|at| format!(", the oldest {}", self.ago(at))).unwrap_or_default();
-            format!("{} batches, {} points, {bytes} of {max}{oldest}, {place}", outbox.batches, outbox.points)
+            format!(
+                "{}, {} points, {bytes} of {max}{oldest}, {place}",
+                counted(outbox.batches, "batch", "batches"),
+                outbox.points
+            )
         };
         self.line("outbox", &text)
     }
 
     fn totals(&mut self, totals: &Totals) -> io::Result<()> {
         writeln!(self.out)?;
-        self.line("since then", &format!("{} probes, {} series live now", totals.probes, totals.series_live))?;
+        self.line("counted", &format!("{} probes, {} series live now", totals.probes, totals.series_live))?;
         let counted = [
             ("failed", &totals.failures, BAD),
             ("retracted", &totals.retracted, DIM),
@@ -207,6 +212,10 @@ impl<W: Write + ?Sized> Screen<'_, W> {
 fn states(states: &BTreeMap<Text, i64>) -> String {
     let some: Vec<String> = states.iter().filter(|(_, n)| **n > 0).map(|(s, n)| format!("{n} {}", Shown(s))).collect();
     if some.is_empty() { "no containers".to_owned() } else { some.join(", ") }
+}
+
+fn counted(n: u64, one: &str, many: &str) -> String {
+    format!("{n} {}", if n == 1 { one } else { many })
 }
 
 fn span(millis: u64) -> Took {
