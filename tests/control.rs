@@ -1,6 +1,6 @@
 //! The control API of the program itself: status, explain and wishes, at a socket that comes and goes with the agent.
 
-#![expect(clippy::unwrap_used, reason = "a test that cannot go on says where")]
+#![expect(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot go on says where")]
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;

@@ -92,10 +92,13 @@ const MOST_LINES: usize = 400;
 const MOST_LINES_OF_TESTS: usize = 600;
 /// Longer files, with the lines that they may have and why they are one subject.
 const LONGER: &[(&str, usize, &str)] = &[
-    ("src/control/v1.rs", 2200, "generated"),
+    (GENERATED, 2200, "it is generated"),
     ("src/probe/core.rs", 520, "one state machine: what is due, and how an engine fails and recovers"),
     ("src/outbox/durable/core.rs", 460, "one state machine: what is written, given out and kept in memory, and when"),
 ];
+
+/// What no person has written: its lints are told where it is taken in.
+const GENERATED: &str = "src/control/v1.rs";
 
 const BAD_NAMES: &[&str] = &["util", "utils", "helper", "helpers", "common", "manager", "misc"];
 
@@ -387,7 +390,7 @@ impl<'a> Visit<'a> for Silenced {
 
 #[test]
 fn a_lint_is_turned_off_with_a_reason() {
-    for source in SOURCES.iter() {
+    for source in SOURCES.iter().filter(|source| source.path != GENERATED) {
         assert_eq!(source.silenced, 0, "{}: a lint is turned off without a reason", source.path);
     }
 }

@@ -81,6 +81,8 @@ fn a_list_that_is_older_than_a_container_s_end_does_not_bring_it_back() {
     for question in inspects(&outputs) {
         course.apply(Input::Inspected(question, Err(forbidden.clone())));
     }
+    // The first probe is over but for what is late.
+    course.millis += 100;
     course.apply(Input::Trigger);
     let event = EngineEvent { container: id(1), action: Action::Die { exit_code: Some(0) } };
     let outputs = course.apply(Input::Event(Some(event)));
