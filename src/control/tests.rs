@@ -2,5 +2,6 @@
 
 mod calls;
 mod made;
+mod screens;
 mod sockets;
 mod words;

@@ -20,6 +20,7 @@ use tracing::Level;
 
 use super::made::Maker;
 use crate::control::channel::Channel;
+use crate::control::client::unconnected;
 use crate::control::v1::control_service_client::ControlServiceClient;
 use crate::control::{
     Address, Client, Described, Ending, Error, NoContainer, Operations, Probed, Reloaded, Server, UnknownEngine, v1,
@@ -345,4 +346,13 @@ async fn an_engine_that_fails_is_seen_by_a_watcher() {
     rig.board.tell(|board: &mut Board| board.happened(engine, failed, now));
     let row = next(&mut deltas).await.unwrap().engines.remove(0);
     assert_eq!((row.up, row.error.as_deref()), (Some(false), Some("connection refused")));
+}
+
+#[test]
+fn whose_the_socket_is_that_may_not_be_opened_is_told() {
+    let file = tempfile::NamedTempFile::new().unwrap();
+    let owner = std::os::unix::fs::MetadataExt::uid(&file.as_file().metadata().unwrap());
+    let address = Address::Unix(file.path().to_owned());
+    let error = unconnected(&address, std::io::ErrorKind::PermissionDenied.into());
+    assert!(error.to_string().contains(&format!("user {owner}'s")), "{error}");
 }
