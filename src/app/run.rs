@@ -3,16 +3,18 @@
 use std::time::Duration;
 
 use tokio::signal::unix::Signal;
-use tokio::sync::watch;
+use tokio::sync::{mpsc, watch};
 use tokio::time::{Interval, MissedTickBehavior};
 
 use super::engines::{Running, Way, watched};
+use super::operations::{InEffect, Operating, Wish};
 use super::reload::{FileWatch, Reload, Taken, take};
 use super::services::Services;
 use super::settings::OwnWay;
 use super::signals::{End, hangup};
-use super::{AppError, board, goes_without, outbox, settings, unsupported, wiring};
+use super::{AppError, board, goes_without, operations, outbox, settings, unsupported, wiring};
 use crate::config::{Loaded, Settings};
+use crate::control::Reloaded;
 use crate::export::{Connector, Unsent};
 use crate::model::Text;
 use crate::model::time::{Clock, Monotonic};
@@ -40,8 +42,9 @@ pub async fn run(
     reload: Reload,
 ) -> Result<(), AppError> {
     let (mut end, mut hangup) = (End::new()?, hangup()?);
-    let Loaded { settings, file, .. } = loaded;
-    let board = board::board(&settings, &agent_host, file.as_deref(), clock, &telemetry);
+    let board = board::board(&loaded.settings, &agent_host, loaded.file.as_deref(), clock, &telemetry);
+    let in_effect = InEffect::new(loaded);
+    let settings = in_effect.get().settings.clone();
     let export = settings::export(&settings, &telemetry)?;
     let watched = watched(&settings, &agent_host, &telemetry)?;
     let connector = Connector::new(&export);
@@ -52,13 +55,16 @@ pub async fn run(
         () = end.asked() => return Ok(()),
     };
     let way = way.shown_on(board.clone(), &settings);
-    let services = Services::new();
+    let mut services = Services::new();
+    let control = operations::listen(&in_effect.get(), &telemetry).await?;
     telemetry.record(&started(&settings));
     let running = Running::start(watched, believed, &way, Until::Told);
     let worker = wiring::worker(&export, &way, running.refusals())?;
+    let (operating, wishes) = Operating::of(&way, &running, board.clone(), log.clone(), in_effect.clone());
+    operations::serve(control, operating, &mut services);
     let (deadline_to, ending) = watch::channel(None);
     let mut delivering = Box::pin(worker.run(ending));
-    let mut agent = Agent { settings, agent_host, telemetry, log, board, running, reload };
+    let mut agent = Agent { settings, agent_host, telemetry, log, board, running, reload, in_effect, wishes };
     let crash = tokio::select! {
         _ = &mut delivering => return Err(AppError::Crashed("the export".to_owned())),
         crash = agent.serve(&mut end, &mut hangup) => crash,
@@ -131,6 +137,8 @@ struct Agent {
     board: Handle,
     running: Running,
     reload: Reload,
+    in_effect: InEffect,
+    wishes: mpsc::Receiver<Wish>,
 }
 
 /// How often it is said that a certificate is not verified, after the start has said it.
@@ -174,14 +182,22 @@ impl Agent {
                     return None;
                 }
                 crash = self.running.crashed() => return Some(crash),
-                _ = hangup.recv() => self.reload().await,
-                () = file.changed() => self.reload().await,
+                _ = hangup.recv() => {
+                    self.reload().await;
+                }
+                () = file.changed() => {
+                    self.reload().await;
+                }
+                Some(Wish(answer)) = self.wishes.recv() => {
+                    // Who does not wait any more has his wish all the same.
+                    let _ = answer.send(self.reload().await);
+                }
             }
         }
     }
 
     /// Takes new settings as far as they can be changed while it runs: what is watched, and what is published.
-    async fn reload(&mut self) {
+    async fn reload(&mut self) -> Reloaded {
         let loaded = match (self.reload.load)() {
             Ok(loaded) => loaded,
             Err(errors) => return self.reject(errors.iter().map(ToString::to_string).collect()),
@@ -197,16 +213,19 @@ impl Agent {
             Ok(watched) => watched,
             Err(error) => return self.reject(vec![error.to_string()]),
         };
-        self.settings = settings;
+        self.settings = settings.clone();
+        self.in_effect.set(Loaded { settings, ..loaded });
         board::set(&self.board, &self.settings);
         self.log.set_level(settings::log_level(self.settings.log.level));
         self.running.change(watched).await;
         odd.iter().for_each(|event| self.telemetry.record(event));
-        self.telemetry.record(&Event::SettingsReloaded { changed, waiting });
+        self.telemetry.record(&Event::SettingsReloaded { changed: changed.clone(), waiting: waiting.clone() });
+        Reloaded { applied: true, changed, needs_restart: waiting, errors: Vec::new() }
     }
 
-    fn reject(&self, errors: Vec<String>) {
-        self.telemetry.record(&Event::SettingsRejected { errors });
+    fn reject(&self, errors: Vec<String>) -> Reloaded {
+        self.telemetry.record(&Event::SettingsRejected { errors: errors.clone() });
+        Reloaded { errors, ..Reloaded::default() }
     }
 }
 

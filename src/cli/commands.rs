@@ -7,7 +7,9 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::args::{CheckArgs, Command, ConfigCommand, DemoArgs, ExplainArgs, SettingsFlags, SinkArgs, SinkFormat};
+use super::args::{
+    CheckArgs, Command, ConfigCommand, DemoArgs, ExplainArgs, SettingsFlags, SinkArgs, SinkFormat, StatusArgs,
+};
 use super::{Status, completions, man, parse, settings};
 use crate::app::{self, AppError};
 use crate::config::{self, Errors, Flags, Loaded, Sources};
@@ -53,13 +55,15 @@ fn perform(command: Command, out: &mut (dyn Write + Send), err: &mut (dyn Write 
             Box::pin(app::once(loaded.settings, host, clock, telemetry, args.retract, out))
         }),
         Command::Explain(args) => {
-            let ExplainArgs { container, json, settings } = args;
-            let options = app::ExplainOptions { container, json, color: colored(&io::stdout()) };
+            let ExplainArgs { container, json, control, settings } = args;
+            let agent = control.control;
+            let options = app::ExplainOptions { container, json, agent, color: colored(&io::stdout()) };
             with_settings(settings, err, |start| {
                 let Start { loaded, host, clock, telemetry, .. } = start;
                 Box::pin(app::explain(loaded, host, clock, telemetry, options, out))
             })
         }
+        Command::Status(args) => status(args, out, err),
         Command::Config { command } => with_config(command, out, err),
         Command::Completions { shell } => completions(shell, &mut &mut *out).map(|()| Status::Done),
         Command::Man { command, dir } => manual(&command, dir.as_deref(), out, err),
@@ -118,6 +122,26 @@ fn manual(
     };
     match man::pages(dir) {
         Ok(pages) => writeln!(out, "{pages} pages in {}", dir.display()).map(|()| Status::Done),
+        Err(error) => Ok(fail(err, &error.to_string())),
+    }
+}
+
+/// Where the agent is may be said; else the settings say it.
+fn status(args: StatusArgs, out: &mut (dyn Write + Send), err: &mut (dyn Write + Send)) -> io::Result<Status> {
+    let StatusArgs { json, watch, control, settings } = args;
+    let options = app::StatusOptions { json, watch, color: colored(&io::stdout()) };
+    let Some(address) = control.control else {
+        return with_settings(settings, err, |start| {
+            Box::pin(async move { app::status(app::control_address(&start.loaded)?, options, out).await })
+        });
+    };
+    let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => return Ok(fail(err, &format!("cannot start: {error}"))),
+    };
+    match runtime.block_on(app::status(address, options, out)) {
+        Ok(()) => Ok(Status::Done),
+        Err(AppError::Io(error)) => Err(error),
         Err(error) => Ok(fail(err, &error.to_string())),
     }
 }
