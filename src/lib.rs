@@ -41,6 +41,7 @@ pub mod cli;
 pub mod config;
 pub mod convert;
 pub mod demo;
+pub mod doctor;
 pub mod engine;
 pub mod explain;
 pub mod export;

@@ -54,6 +54,15 @@ Examples:
 
 Exit status: 0 explained, watched or not; 1 no such container, or its engine is out of reach.";
 
+const DOCTOR_EXAMPLES: &str = "\
+Examples:
+  dockpulse doctor
+  dockpulse doctor --config /etc/dockpulse/dockpulse.yaml
+  dockpulse doctor --json | jq '.[] | select(.status != \"ok\")'
+
+It changes nothing, and may run beside the agent.
+Exit status: 0 all is well, or only worth a word (warn); 1 something has to be mended; 2 wrong settings.";
+
 const CHECK_EXAMPLES: &str = "\
 Examples:
   dockpulse config check
@@ -92,6 +101,8 @@ pub enum Command {
     Once(OnceArgs),
     /// Tell why a container is or is not watched, its identity, its series and what would retract them
     Explain(ExplainArgs),
+    /// Check what the agent needs: engines, permissions, the collector, TLS, clocks, directories; with the mend of each
+    Doctor(DoctorArgs),
     /// Receive OTLP (gRPC and HTTP) and print what arrives
     Sink(SinkArgs),
     /// Look after the settings
@@ -170,6 +181,18 @@ pub struct ExplainArgs {
     #[arg(value_parser = NonEmptyStringValueParser::new())]
     pub container: String,
     /// For scripts
+    #[arg(long)]
+    pub json: bool,
+    /// Settings.
+    #[command(flatten)]
+    pub settings: SettingsFlags,
+}
+
+/// Flags of `doctor`.
+#[derive(Debug, Args)]
+#[command(after_help = DOCTOR_EXAMPLES)]
+pub struct DoctorArgs {
+    /// For scripts: an array of objects with check, subject, status, found and mend
     #[arg(long)]
     pub json: bool,
     /// Settings.
