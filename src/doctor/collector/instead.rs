@@ -23,12 +23,14 @@ const EACH: Duration = Duration::from_millis(1400);
 pub(super) struct Way {
     pub(super) endpoint: String,
     pub(super) protocol: Protocol,
+    /// What is not as the settings have it: “this port speaks …”.
+    pub(super) speaks: String,
     /// How the settings say so.
     pub(super) mend: String,
 }
 
-/// The first way that works, in words.
-pub(super) async fn find(settings: &Settings, budget: Budget) -> Option<String> {
+/// The first way that works.
+pub(super) async fn find(settings: &Settings, budget: Budget) -> Option<Way> {
     let ways = ways(&settings.endpoint, settings.protocol);
     let tries = ways.iter().map(|way| async {
         let Way { endpoint, protocol, .. } = way.clone();
@@ -40,39 +42,74 @@ pub(super) async fn find(settings: &Settings, budget: Budget) -> Option<String> 
             || matches!(answer, Ok((Verdict::Reauthenticate(_), _)))
     });
     let works = join_all(tries).await;
-    ways.into_iter().zip(works).find(|(_, works)| *works).map(|(way, _)| way.mend)
+    ways.into_iter().zip(works).find(|(_, works)| *works).map(|(way, _)| way)
 }
 
 /// All other ways, the likeliest first.
 pub(super) fn ways(endpoint: &str, protocol: Protocol) -> Vec<Way> {
     let Ok(uri) = endpoint.trim().parse::<Uri>() else { return Vec::new() };
     let Some(authority) = uri.authority() else { return Vec::new() };
-    let (scheme, other_scheme) = if uri.scheme_str() == Some("https") { ("https", "http") } else { ("http", "https") };
-    let other = match protocol {
+    let (here, port) = (authority.as_str(), uri.port_u16());
+    let (plain, tls) = (Transport::new("http", "plain text", PLAIN), Transport::new("https", "TLS", TLS));
+    let (own, other) = if uri.scheme_str() == Some("https") { (tls, plain) } else { (plain, tls) };
+    let others = match protocol {
         Protocol::Grpc => Protocol::HttpProtobuf,
         Protocol::HttpProtobuf => Protocol::Grpc,
     };
-    let at = |scheme: &str, authority: &str, protocol: Protocol, mend: String| {
+    let way = |scheme: &str, authority: &str, protocol: Protocol, speaks: String, mend: String| {
         let base = format!("{scheme}://{authority}");
         let endpoint = if protocol == Protocol::HttpProtobuf { metrics_url(&base) } else { base };
-        Way { endpoint, protocol, mend }
+        Way { endpoint, protocol, speaks, mend }
     };
-    let here = authority.as_str();
-    let set_protocol = format!("set export.protocol: {}", word(other));
-    let set_scheme = format!("set export.endpoint: {other_scheme}://{here}");
+    let Transport { scheme, speaks, but } = other;
+    let (other_name, set_protocol) = (name(others), format!("export.protocol: {}", word(others)));
+    let set_endpoint = format!("set export.endpoint: {scheme}://{here}");
     let mut ways = vec![
-        at(scheme, here, other, set_protocol.clone()),
-        at(other_scheme, here, protocol, set_scheme.clone()),
-        at(other_scheme, here, other, format!("{set_scheme}, and export.protocol: {}", word(other))),
+        way(own.scheme, here, others, format!("this port speaks {other_name}"), format!("set {set_protocol}")),
+        way(scheme, here, protocol, format!("this port speaks {speaks}"), format!("{set_endpoint}{but}")),
+        way(
+            scheme,
+            here,
+            others,
+            format!("this port speaks {other_name}, and {speaks}"),
+            format!("{set_endpoint} and {set_protocol}{but}"),
+        ),
     ];
-    if uri.port_u16().is_none_or(|port| port != usual(protocol)) {
+    let Transport { scheme, .. } = own;
+    if port != Some(usual(protocol)) {
         let there = format!("{}:{}", authority.host(), usual(protocol));
-        ways.push(at(scheme, &there, protocol, format!("set export.endpoint: {scheme}://{there}")));
+        let speaks = format!("port {} speaks {}, this one does not", usual(protocol), name(protocol));
+        ways.push(way(scheme, &there, protocol, speaks, format!("set export.endpoint: {scheme}://{there}")));
     }
     if protocol == Protocol::HttpProtobuf && !["", "/", "/v1/metrics"].contains(&uri.path()) {
-        ways.push(at(scheme, here, protocol, format!("set export.endpoint: {scheme}://{here}, without the path")));
+        let speaks = "OTLP is taken here under another path".to_owned();
+        ways.push(way(scheme, here, protocol, speaks, format!("set export.endpoint: {scheme}://{here}")));
     }
     ways
+}
+
+/// With TLS or without.
+struct Transport {
+    scheme: &'static str,
+    speaks: &'static str,
+    /// What is to be thought of when the settings are changed to it.
+    but: &'static str,
+}
+
+const PLAIN: &str = ", if nobody can listen in or change anything on the way";
+const TLS: &str = ", with export.tls.ca_file if its authority is your own";
+
+impl Transport {
+    fn new(scheme: &'static str, speaks: &'static str, but: &'static str) -> Self {
+        Self { scheme, speaks, but }
+    }
+}
+
+fn name(protocol: Protocol) -> &'static str {
+    match protocol {
+        Protocol::Grpc => "OTLP/gRPC",
+        Protocol::HttpProtobuf => "OTLP/HTTP",
+    }
 }
 
 fn word(protocol: Protocol) -> &'static str {

@@ -71,8 +71,9 @@ fn tls(subject: &Subject, findings: &Findings, now: UnixNanos, sheet: &mut Sheet
     let Some(secured) = &findings.secured else { return };
     match secured {
         Err((found, mend)) => {
-            let (found, mend) = apart(found, "", if mend.is_empty() { "see the collector's log" } else { mend });
-            sheet.fail("certificate", found, findings.instead.clone().unwrap_or(mend));
+            let otherwise = || if mend.is_empty() { "see the collector's log".to_owned() } else { mend.clone() };
+            let mend = findings.instead.as_ref().map_or_else(otherwise, |way| way.mend.clone());
+            sheet.fail("certificate", found.as_str(), mend);
         }
         Ok(()) => certificate::judge_peer(&subject.settings.tls, true, now, sheet),
     }
@@ -101,10 +102,11 @@ fn refusal(endpoint: &str, protocol: &str, findings: &Findings, cause: &Failure,
         _ => "see the collector's log",
     };
     let (found, mend) = apart(&cause.to_string(), cause.mend(), otherwise);
-    let found = format!("{endpoint} ({protocol}): {found}");
-    if let Some(instead) = &findings.instead {
-        return sheet.fail("export", found, format!("{instead}: it takes an empty export so"));
+    if let Some(way) = &findings.instead {
+        let found = format!("{endpoint} ({protocol}): {} ({found})", way.speaks);
+        return sheet.fail("export", found, way.mend.as_str());
     }
+    let found = format!("{endpoint} ({protocol}): {found}");
     match cause {
         Failure::Http { status, .. } if status.as_u16() == 429 => sheet.warn("export", found, "it is busy; the agent waits and tries again"),
         // It speaks OTLP, and has rules of its own.

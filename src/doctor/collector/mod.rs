@@ -38,7 +38,7 @@ pub(super) struct Findings {
     /// What it says to an export, and how long it took.
     pub(super) answer: Option<(Verdict, Duration)>,
     /// How it would take one, if not so.
-    pub(super) instead: Option<String>,
+    pub(super) instead: Option<instead::Way>,
 }
 
 /// Why nobody let us connect.
