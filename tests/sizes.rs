@@ -96,6 +96,7 @@ fn agent(
         observe: Box::new(move |happening, _, _| {
             *missing.lock().unwrap() += u32::from(matches!(happening, Happening::Missing(Feature::Filesystem, _)));
         }),
+        found: Box::new(|_, _| ()),
         devices: |_| DeviceNames::new(),
     };
     (Agent { ears, control }, drive(Pipeline::new(settings, 1), drive_it, until))

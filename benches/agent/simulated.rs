@@ -60,6 +60,7 @@ pub(crate) async fn run(simulated: Simulated) -> Result<(), Box<dyn std::error::
                 println!("{probes} {samples}");
             }
         }),
+        found: Box::new(|_, _| ()),
         devices: |_| DeviceNames::new(),
     };
     let pipeline = Pipeline::new(settings, 1);

@@ -5,9 +5,9 @@ use std::time::Duration;
 
 use tokio::sync::{mpsc, watch};
 
-use super::engines::{Running, Watched, Way, watched, worker};
+use super::engines::{Running, Watched, Way, watched};
 use super::signals::End;
-use super::{AppError, settings};
+use super::{AppError, settings, wiring};
 use crate::config::Settings;
 use crate::demo::terminal::{Screen, Stdout};
 use crate::demo::{DemoInfo, Retraction};
@@ -82,7 +82,7 @@ pub async fn demo(
     let way = Way::new(&settings, clock, telemetry, Some(Arc::new(on_ended)));
     let running = Running::start(watched, Believed::default(), &way, Until::Told);
     let to = export::Settings { endpoint: collector, max_request_bytes: REQUEST, ..export::Settings::default() };
-    let worker = worker(&to, &way, running.refusals())?;
+    let worker = wiring::worker(&to, &way, running.refusals())?;
     let (deadline, ending) = watch::channel(None);
     let (drained, mut is_drained) = watch::channel(false);
     let mut shown = is_drained.clone();

@@ -7,27 +7,27 @@ use std::time::Duration;
 use tokio::sync::mpsc;
 use tokio::task::{self, JoinSet};
 
-use super::bridge::{self, Bridge, LeftOut, Live, OnEnded};
+use super::board::{self, Shown};
+use super::bridge::{self, Live, OnEnded};
 use super::names::Names;
 use super::orphans::Orphans;
-use super::{AppError, devices, outbox, settings};
+use super::{AppError, outbox, settings, wiring};
 use crate::config::{self, Settings};
 use crate::engine::Engine;
 use crate::engine::docker::DockerEngine;
 use crate::engine::sockets;
-use crate::export::{self, ExportReport, Outcome};
-use crate::ledger::Commit;
+use crate::export::{ExportReport, Outcome};
 use crate::model::Text;
 use crate::model::batch::Point;
 use crate::model::engine::Wanted;
-use crate::model::published::{Believed, Change as Changed, Decision, Owner, Standing};
+use crate::model::published::{Believed, Owner, Standing};
 use crate::model::series::Resource;
 use crate::model::time::{Clock, UnixNanos};
 use crate::outbox::Queue;
 use crate::outbox::memory::MemoryOutbox;
-use crate::pipeline::{self, Change, Control, Drive, Finding, Pipeline, Published, Until};
-use crate::probe::Happening;
-use crate::telemetry::{Event, Telemetry};
+use crate::pipeline::{self, Change, Control, Finding, Pipeline, Published, Until};
+use crate::status;
+use crate::telemetry::Telemetry;
 
 /// The most requests from outside that wait for one engine's pipeline.
 const CONTROLS: usize = 64;
@@ -77,7 +77,7 @@ fn one(
 
 impl Watched {
     /// What tells it from the others, over restarts.
-    fn key(&self) -> &Text {
+    pub(super) fn key(&self) -> &Text {
         &self.settings.convert.identity.engine_key
     }
 }
@@ -107,6 +107,7 @@ pub(super) struct Way {
     pub(super) left_out: Arc<Live>,
     pub(super) on_ended: Option<OnEnded>,
     pub(super) orphans: Arc<Orphans>,
+    pub(super) board: Option<Shown>,
 }
 
 impl Way {
@@ -131,7 +132,22 @@ impl Way {
 
     fn with(queue: Queue, clock: Clock, telemetry: Telemetry, on_ended: Option<OnEnded>) -> Self {
         let (live, left_out, names, orphans) = Default::default();
-        Self { clock, queue, telemetry, live, left_out, names, on_ended, orphans }
+        Self { clock, queue, telemetry, live, left_out, names, on_ended, orphans, board: None }
+    }
+
+    /// All that goes on shows on a board.
+    pub(super) fn shown_on(self, board: status::Handle, settings: &Settings) -> Self {
+        let outbox = Arc::new(settings.outbox.clone());
+        let way = Self { board: Some(Shown { board, outbox }), ..self };
+        way.show_outbox();
+        way
+    }
+
+    /// Shows what waits to be delivered.
+    pub(super) fn show_outbox(&self) {
+        if let Some(shown) = &self.board {
+            board::waiting(shown, &self.queue, self.clock);
+        }
     }
 
     /// A pipeline has ended: what is refused of it from now on is owed all the same.
@@ -209,7 +225,7 @@ impl Running {
         let reach = watched.reach.clone();
         let published = Published { owners, latest: self.floor, samples_go_on: until == Until::Told };
         let pipeline = Pipeline::restored(watched.settings.clone(), fastrand::u64(..), published);
-        let driving = pipeline::drive(pipeline, drive(watched, receiver, &self.way), until);
+        let driving = pipeline::drive(pipeline, wiring::drive(watched, receiver, &self.way), until);
         let task = self.tasks.spawn(driving).id();
         self.members.push(Member { reach, control, task });
     }
@@ -326,75 +342,4 @@ impl Running {
 
 fn ended_by_itself(finding: &Finding) -> String {
     format!("engine {} is no longer watched", finding.engine)
-}
-
-fn drive(watched: Watched, control: mpsc::Receiver<Control>, way: &Way) -> Drive {
-    let endpoint = watched.settings.endpoint.clone();
-    let bridge = || Bridge::new(way.telemetry.clone(), way.clock, endpoint.clone(), way.on_ended.clone());
-    let (committing, mut observing, way) = (bridge(), bridge(), way.clone());
-    let mut key = watched.key().clone();
-    let place = way.names.place(endpoint.clone());
-    let engine = watched.engine.clone();
-    let mut left_out = LeftOut::new(way.telemetry.clone(), way.left_out.clone());
-    let mut shown = 0;
-    Drive {
-        engine: watched.engine,
-        wanted: watched.wanted,
-        timeout: watched.timeout,
-        clock: way.clock,
-        control,
-        commit: Box::new(move |commit: Commit, pipeline: &Pipeline| {
-            committing.ended(&pipeline.engine_name(), &commit.ended);
-            let before = std::mem::replace(&mut shown, pipeline.live());
-            way.telemetry.gauges().set_series_live(way.live.change(before, shown));
-            if !commit.batch.is_empty() {
-                let Commit { batch, changes, latest, .. } = commit;
-                if let Some(owed) = way.orphans.before(&batch) {
-                    let pushed = way.queue.push(owed, committing.now());
-                    bridge::pushed(&way.telemetry, &way.queue, &pushed);
-                }
-                let before = std::mem::replace(&mut key, pipeline.key().clone());
-                // Under another key everything is told anew, and nothing is left under the old one.
-                let moved = (before != key).then(|| changes.iter().map(|c| c.owner.clone()).collect::<Vec<_>>());
-                let decision = Decision { engine: key.clone(), batch, changes, latest };
-                let pushed = way.queue.push(decision, committing.now());
-                bridge::pushed(&way.telemetry, &way.queue, &pushed);
-                if let Some(owners) = moved {
-                    let changes = owners.into_iter().map(|owner| Changed { owner, standing: None }).collect();
-                    let nothing = Decision { engine: before, changes, latest, ..Decision::default() };
-                    let _ = way.queue.push(nothing, committing.now());
-                }
-            }
-        }),
-        observe: Box::new(move |happening, pipeline, spent| {
-            match &happening {
-                Happening::Connected(_) => {
-                    let engine = pipeline.engine_name();
-                    if let Some(other) = place.take(&engine) {
-                        let endpoint = place.endpoint();
-                        observing.telemetry.record(&Event::NameShared { engine, endpoint, other });
-                    }
-                }
-                Happening::Probed(_) => observing.dropped(pipeline.engine_name(), engine.samples_dropped()),
-                _ => {}
-            }
-            left_out.heed(&happening);
-            observing.happened(pipeline.engine_name(), happening, spent);
-        }),
-        devices: devices::names,
-    }
-}
-
-/// The worker that delivers what is in the outbox, telling what became of each request.
-pub(super) fn worker(
-    settings: &export::Settings,
-    way: &Way,
-    hear: impl Fn(&ExportReport) + Send + Sync + 'static,
-) -> Result<export::Worker<Queue>, AppError> {
-    let (telemetry, queue) = (way.telemetry.clone(), way.queue.clone());
-    let observer: export::Observer = Arc::new(move |report| {
-        bridge::exported(&telemetry, &queue, report);
-        hear(report);
-    });
-    Ok(export::Worker::new(settings, way.queue.clone(), way.clock, observer)?)
 }

@@ -230,6 +230,7 @@ impl Asking {
                         self.live.take(&commit.batch, &self.id);
                     }
                     Effect::Happened(happening) => self.hear(happening),
+                    Effect::Found(_) => {}
                     Effect::Release(id) => self.engine.release(&id),
                     Effect::CancelCalls | Effect::ReleaseAll => self.engine.release_all(),
                 }

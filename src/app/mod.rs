@@ -1,5 +1,6 @@
 //! The root: settings → running parts. The only place, beside `pipeline`, that knows all stages.
 
+mod board;
 mod bridge;
 mod demo;
 mod devices;
@@ -11,8 +12,11 @@ mod once;
 mod orphans;
 mod outbox;
 mod run;
+#[expect(dead_code, reason = "the page and the control API begin here")]
+mod services;
 mod settings;
 mod signals;
+mod wiring;
 
 use std::time::Duration;
 
@@ -45,6 +49,16 @@ pub enum AppError {
     /// The agent's own telemetry cannot be started.
     #[error("the agent's own telemetry: {0}")]
     Telemetry(#[from] crate::telemetry::SetupError),
+    /// The page or the control API cannot be served where the settings say.
+    #[error("{key}: {what} cannot be served: {cause}")]
+    Service {
+        /// The key of the settings.
+        key: &'static str,
+        /// “the status page”.
+        what: &'static str,
+        /// Why, and the mend.
+        cause: String,
+    },
     /// Signals cannot be waited for, or the output cannot be written.
     #[error("cannot read signals or write the output: {0}")]
     Io(#[from] std::io::Error),

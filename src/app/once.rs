@@ -7,10 +7,10 @@ use std::time::Duration;
 
 use tokio::sync::watch;
 
-use super::engines::{Running, Way, watched, worker};
+use super::engines::{Running, Way, watched};
 use super::names::Names;
 use super::signals::End;
-use super::{AppError, outbox, settings};
+use super::{AppError, outbox, settings, wiring};
 use crate::config::Settings;
 use crate::export::{ExportReport, Outcome};
 use crate::model::time::Clock;
@@ -61,7 +61,7 @@ pub async fn once(
             refusals(report);
         }
     };
-    let worker = worker(&export, &way, hear)?;
+    let worker = wiring::worker(&export, &way, hear)?;
     let (end, ending) = watch::channel(None);
     let probing = async {
         let (mut findings, mut stopped, mut crash) = (Vec::new(), false, None);

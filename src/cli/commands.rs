@@ -40,7 +40,7 @@ fn perform(command: Command, out: &mut (dyn Write + Send), err: &mut (dyn Write 
         Command::Run(args) => with_settings(args.settings, err, |start| {
             let Start { loaded, host, clock, telemetry, log, sources } = start;
             let reload = Box::new(move || load(&sources));
-            Box::pin(app::run(loaded.settings, host, clock, telemetry, log, reload))
+            Box::pin(app::run(loaded, host, clock, telemetry, log, reload))
         }),
         Command::Once(args) => with_settings(args.settings, err, |start| {
             let Start { loaded, host, clock, telemetry, .. } = start;

@@ -31,6 +31,7 @@ use crate::model::series::{AttributeInterner, Attributes, Metric, Resource};
 use crate::model::time::UnixNanos;
 pub use names::{KNOWN_BY, LISTS, attribute_names};
 pub use profile::{KnownMetric, Profile};
+pub use rates::cpu_usage;
 pub use resource::{Attribute, Identity, Source, built_in, built_in_on};
 use table::{ContainerRow, EngineRow, Input, Out, Row};
 

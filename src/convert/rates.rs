@@ -13,7 +13,7 @@ const CLOCK_SLACK: Duration = Duration::from_secs(2);
 /// Time passed is taken from the engine's own times of the two samples, which are exact however late the answers were;
 /// if its clock was set meanwhile, from the host's processor time; else from ours. What the engine itself says of an
 /// earlier sample (precpu) is never used: it is zero with one-shot and wrong with Podman.
-pub(super) fn cpu_usage(usage: &Usage) -> Option<f64> {
+pub fn cpu_usage(usage: &Usage) -> Option<f64> {
     let previous = usage.previous.as_ref()?;
     let used = usage.sample.cpu.total?.checked_sub(previous.cpu_total?).filter(|used| *used >= 0)?;
     let passed = by_engine(usage, previous).or_else(|| by_host(usage, previous)).or_else(|| by_us(usage, previous))?;

@@ -1,5 +1,6 @@
 //! The shell around a pipeline: makes its calls, brings it the answers, hands on what it commits. Decides nothing.
 
+use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -16,9 +17,19 @@ use crate::ledger::Commit;
 use crate::model::Text;
 use crate::model::batch::{Point, Reason};
 use crate::model::engine::{Answer, EngineEvent, EngineInfo, Wanted};
+use crate::model::observation::Observation;
 use crate::model::series::{Fingerprint, Resource};
 use crate::model::time::{Clock, Now, UnixNanos};
 use crate::probe::{Call, Happening, Input};
+
+/// Takes a look at a running pipeline, between two of its steps.
+pub struct Look(pub Box<dyn FnOnce(&mut Pipeline) + Send>);
+
+impl fmt::Debug for Look {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Look")
+    }
+}
 
 /// What is asked of a running pipeline from outside.
 #[derive(Debug)]
@@ -27,6 +38,8 @@ pub enum Control {
     Probe,
     /// Other settings from now on.
     Change(Box<Change>),
+    /// Look at the pipeline.
+    Look(Look),
     /// These retractions were refused for good.
     Refused(Arc<[(Arc<Resource>, Point)]>),
     /// End: retract everything if true.
@@ -89,6 +102,9 @@ pub type OnCommit = Box<dyn FnMut(Commit, &Pipeline) + Send>;
 /// Takes what is worth telling, and how long the pure parts have taken.
 pub type OnHappening = Box<dyn FnMut(Happening, &Pipeline, Spent) + Send>;
 
+/// Takes what was found out, after what follows from it was decided.
+pub type OnFound = Box<dyn FnMut(Observation, &Pipeline) + Send>;
+
 /// What one engine's shell needs.
 pub struct Drive {
     /// The engine.
@@ -105,6 +121,8 @@ pub struct Drive {
     pub commit: OnCommit,
     /// Takes what is worth telling. Must not block.
     pub observe: OnHappening,
+    /// Takes what was found out. Must not block.
+    pub found: OnFound,
     /// Reads the names of the host's block devices if the engine is on this host.
     pub devices: fn(&EngineInfo) -> DeviceNames,
 }
@@ -147,6 +165,7 @@ pub async fn drive(pipeline: Pipeline, drive: Drive, until: Until) -> Finding {
                 }
                 News::Control(Some(Control::Probe)) => break Input::Trigger,
                 News::Control(Some(Control::Change(change))) => shell.change(*change, &mut watch),
+                News::Control(Some(Control::Look(Look(look)))) => look(&mut shell.pipeline),
                 News::Control(Some(Control::Refused(refused))) => {
                     shell.apply(|pipeline, now| pipeline.owe_again(&refused, now), &mut watch);
                 }
@@ -230,6 +249,7 @@ impl Shell {
                 (self.drive.commit)(commit, &self.pipeline);
                 self.spent.commit += self.drive.clock.now().mono.since(before);
             }
+            Effect::Found(observation) => (self.drive.found)(observation, &self.pipeline),
             Effect::Happened(happening) => {
                 watch.see(&happening);
                 if let Happening::Connected(info) = &happening {

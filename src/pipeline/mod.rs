@@ -13,7 +13,7 @@ use std::sync::Arc;
 use hashbrown::HashMap;
 
 pub use self::call::{answer, within};
-pub use self::drive::{Change, Control, Drive, Finding, OnCommit, OnHappening, Spent, Until, drive};
+pub use self::drive::{Change, Control, Drive, Finding, Look, OnCommit, OnFound, OnHappening, Spent, Until, drive};
 pub use self::resume::Published;
 use self::window::Window;
 use crate::convert::{self, Converter, DeviceNames};
@@ -54,6 +54,8 @@ pub enum Effect {
     Commit(Commit),
     /// This is worth telling.
     Happened(Happening),
+    /// This was found out, and is in what is decided already: for whoever shows it.
+    Found(Observation),
 }
 
 impl fmt::Debug for Effect {
@@ -65,6 +67,7 @@ impl fmt::Debug for Effect {
             Self::ReleaseAll => f.write_str("ReleaseAll"),
             Self::Commit(commit) => f.debug_tuple("Commit").field(&commit.batch.points()).finish(),
             Self::Happened(happening) => f.debug_tuple("Happened").field(happening).finish(),
+            Self::Found(observation) => f.debug_tuple("Found").field(observation).finish(),
         }
     }
 }
@@ -124,7 +127,10 @@ impl Pipeline {
                 Output::CancelCalls => effects.push(Effect::CancelCalls),
                 Output::Release(id) => effects.push(Effect::Release(id)),
                 Output::ReleaseAll => effects.push(Effect::ReleaseAll),
-                Output::Observed(observation) => self.observed(observation, now.wall),
+                Output::Observed(observation) => {
+                    self.observed(&observation, now.wall);
+                    effects.push(Effect::Found(observation));
+                }
                 Output::Happened(happening) => {
                     self.heed(&happening);
                     effects.push(Effect::Happened(happening));
@@ -259,35 +265,35 @@ impl Pipeline {
         }
     }
 
-    fn observed(&mut self, observation: Observation, now: UnixNanos) {
+    fn observed(&mut self, observation: &Observation, now: UnixNanos) {
         match observation {
             Observation::State(facts) => {
-                let resource = self.identity(&facts);
-                let points = self.converter.state(&facts);
+                let resource = self.identity(facts);
+                let points = self.converter.state(facts);
                 self.ledger.publish(container(&facts.listed.id), Facet::State, &resource, points, now);
             }
             Observation::Vouched(facts, usage) => {
-                let resource = self.identity(&facts);
-                let points = self.converter.usage(&facts, &usage);
+                let resource = self.identity(facts);
+                let points = self.converter.usage(facts, usage);
                 self.ledger.publish(container(&facts.listed.id), Facet::Usage, &resource, points, now);
             }
-            Observation::Unvouched(id, reason) => self.ledger.end_usage(&container(&id), reason, now),
+            Observation::Unvouched(id, reason) => self.ledger.end_usage(&container(id), *reason, now),
             Observation::Gone(id, reason) => {
-                self.identities.remove(&id);
-                self.ledger.remove(&container(&id), reason, now);
+                self.identities.remove(id);
+                self.ledger.remove(&container(id), *reason, now);
             }
             Observation::Measured(facts, filesystem) => {
-                let resource = self.identity(&facts);
-                let points = self.converter.filesystem(&facts, filesystem);
+                let resource = self.identity(facts);
+                let points = self.converter.filesystem(facts, *filesystem);
                 self.ledger.publish(container(&facts.listed.id), Facet::Filesystem, &resource, points, now);
             }
-            Observation::Unmeasured(id, reason) => self.ledger.end_filesystem(&container(&id), reason, now),
+            Observation::Unmeasured(id, reason) => self.ledger.end_filesystem(&container(id), *reason, now),
             Observation::EngineDown => self.ledger.end_containers(Reason::EngineDown, now),
             Observation::Engine(status) => {
                 let made = self.converter.engine_resource();
                 let resource = convert::shared(self.engine.as_ref(), made);
                 self.engine = Some(resource.clone());
-                let points = self.converter.engine(&status);
+                let points = self.converter.engine(status);
                 self.ledger.publish(Owner::Engine, Facet::State, &resource, points, now);
             }
         }

@@ -233,8 +233,11 @@ impl Board {
 
     /// Containers by the name or the beginning of the id, each with the number of its engine.
     pub fn find(&self, text: &str) -> Vec<(u32, ContainerId)> {
-        let all = || self.engines.iter().flat_map(|(n, engine)| engine.containers.iter().map(move |(id, c)| (*n, id, c)));
-        let exact = |(_, id, c): &(u32, &ContainerId, &Container)| id.as_str() == text || &*c.facts.listed.display_name() == text;
+        let all =
+            || self.engines.iter().flat_map(|(n, engine)| engine.containers.iter().map(move |(id, c)| (*n, id, c)));
+        let exact = |(_, id, c): &(u32, &ContainerId, &Container)| {
+            id.as_str() == text || &*c.facts.listed.display_name() == text
+        };
         let own = |(n, id, _): (u32, &ContainerId, &Container)| (n, id.clone());
         let found: Vec<_> = all().filter(exact).map(own).collect();
         if !found.is_empty() || text.is_empty() {
@@ -282,14 +285,7 @@ impl Engine {
         }
     }
 
-    fn vouched(
-        &mut self,
-        facts: Arc<Facts>,
-        usage: Box<Usage>,
-        cpu: Option<f64>,
-        at: UnixNanos,
-        revision: u64,
-    ) {
+    fn vouched(&mut self, facts: Arc<Facts>, usage: Box<Usage>, cpu: Option<f64>, at: UnixNanos, revision: u64) {
         self.state(facts.clone(), revision);
         if let Some(container) = self.containers.get_mut(&facts.listed.id) {
             container.last = Some(Last::of(&facts, &usage, cpu, container.last.as_ref(), at));

@@ -17,6 +17,6 @@ pub use board::{Board, EngineNews};
 pub use handle::{Handle, Reader};
 pub use record::{GONE, NOTES, RETRACTIONS};
 pub use rows::{
-    Agent, ContainerRow, Delta, Delivery, EngineRow, Export, Gone, Level, Note, Numbers, Outbox, ProbeRow, Requests, Retraction, Totals,
-    Whom,
+    Agent, ContainerRow, Delivery, Delta, EngineRow, Export, Gone, Level, Note, Numbers, Outbox, ProbeRow, Requests,
+    Retraction, Totals, Whom,
 };

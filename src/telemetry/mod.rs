@@ -22,7 +22,8 @@ mod target;
 mod voice;
 mod watch;
 
-use std::sync::{Arc, Mutex, PoisonError, RwLock, Weak};
+use std::fmt;
+use std::sync::{Arc, Mutex, OnceLock, PoisonError, RwLock, Weak};
 use std::time::Duration;
 
 use tokio::sync::mpsc;
@@ -41,19 +42,28 @@ use self::sdk::Sdk;
 use self::voice::{Line, Voice};
 use self::watch::Tell;
 
+/// Hears each line that is said aloud: the event, how grave it is, and its words.
+pub type Listener = Arc<dyn Fn(&Event, Level, &str) + Send + Sync>;
+
 /// Takes everything the agent has to tell of itself. Cheap to clone; nothing it does waits for anything.
 #[derive(Debug, Clone)]
 pub struct Telemetry {
     shared: Arc<Shared>,
 }
 
-#[derive(Debug)]
 struct Shared {
     clock: Clock,
     voice: Mutex<Voice>,
     counters: Counters,
     gauges: Arc<Gauges>,
     sdk: RwLock<Option<Sdk>>,
+    listener: OnceLock<Listener>,
+}
+
+impl fmt::Debug for Shared {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Shared").field("counters", &self.counters).field("gauges", &self.gauges).finish_non_exhaustive()
+    }
 }
 
 impl Telemetry {
@@ -61,7 +71,14 @@ impl Telemetry {
     pub fn new(clock: Clock) -> Self {
         let gauges = Arc::new(Gauges::new(clock));
         let (voice, counters) = (Mutex::default(), Counters::default());
-        Self { shared: Arc::new(Shared { clock, voice, counters, gauges, sdk: RwLock::new(None) }) }
+        let (sdk, listener) = Default::default();
+        Self { shared: Arc::new(Shared { clock, voice, counters, gauges, sdk, listener }) }
+    }
+
+    /// From now on `listener` hears each line that is said aloud, info and graver. Only the first one is heard; it must
+    /// not wait, nor tell this of events.
+    pub fn listen(&self, listener: Listener) {
+        let _ = self.shared.listener.set(listener);
     }
 
     /// The same with a clock of its own, for tests.
@@ -85,6 +102,11 @@ impl Telemetry {
         let now = self.shared.clock.now().mono;
         let line = self.shared.voice.lock().unwrap_or_else(PoisonError::into_inner).judge(event, now);
         speak(event, line);
+        if line.level <= Level::INFO
+            && let Some(hear) = self.shared.listener.get()
+        {
+            hear(event, line.level, &format!("{event}{}", line.tail));
+        }
         self.shared.counters.event(event);
         self.with_sdk(|sdk| {
             if let Some(instruments) = sdk.instruments() {

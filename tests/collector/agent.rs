@@ -177,6 +177,7 @@ fn drive(
             let _ = queue.push(Decision { batch, ..Decision::default() }, clock.now());
         }),
         observe: Box::new(|_, _, _| ()),
+        found: Box::new(|_, _| ()),
         devices: |_| convert::DeviceNames::new(),
     }
 }

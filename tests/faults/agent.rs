@@ -150,6 +150,7 @@ fn drive(
             }
         }),
         observe: Box::new(move |happening, _, _| told.send_modify(|all| all.push(happening))),
+        found: Box::new(|_, _| ()),
         devices: |_| convert::DeviceNames::new(),
     }
 }

@@ -113,6 +113,7 @@ impl World {
                 seen.ended.extend(commit.ended);
             }),
             observe: Box::new(move |happening, _, _| told.lock().expect("no panic").told.push(happening)),
+            found: Box::new(|_, _| ()),
             devices: |_| convert::DeviceNames::new(),
         };
         let settings = pipeline::Settings { probe: plan.probe, convert: plan.convert, ..pipeline::Settings::default() };

@@ -113,7 +113,7 @@ impl Agent {
                     Effect::Call(call) => inputs.push_back(self.answer(call)),
                     Effect::Commit(commit) => batches.push(commit.batch),
                     Effect::Happened(happening) => self.happened.push(happening),
-                    Effect::CancelCalls | Effect::Release(_) | Effect::ReleaseAll => {}
+                    Effect::CancelCalls | Effect::Release(_) | Effect::ReleaseAll | Effect::Found(_) => {}
                 }
             }
         }

@@ -853,6 +853,7 @@ impl World {
                 Effect::Release(id) => self.release(|other| *other == id),
                 Effect::ReleaseAll => self.release(|_| true),
                 Effect::Commit(commit) => self.commit(&commit),
+                Effect::Found(_) => {}
                 Effect::Happened(happening) => {
                     if self.trace && !matches!(happening, Happening::Probed(_) | Happening::Connected(_)) {
                         self.note(&format!("{happening:?}"));

@@ -53,6 +53,7 @@ fn run(options: Options, source: Option<Source>) -> Running {
                 heard.lock().unwrap().push(error.to_string());
             }
         }),
+        found: Box::new(|_, _| ()),
         devices: |_| DeviceNames::new(),
     };
     let mut tasks = JoinSet::new();
