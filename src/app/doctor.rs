@@ -77,11 +77,7 @@ fn plan(loaded: &Loaded, agent_host: String, telemetry: &Telemetry) -> Result<Pl
     })
 }
 
-fn subject(
-    settings: &Settings,
-    engine: &config::Engine,
-    telemetry: &Telemetry,
-) -> Result<engine::Subject, AppError> {
+fn subject(settings: &Settings, engine: &config::Engine, telemetry: &Telemetry) -> Result<engine::Subject, AppError> {
     let endpoint = engine.endpoint.to_string();
     let address = settings::address(engine, bridge::certificates(telemetry.clone(), endpoint.as_str().into()));
     let tls = match &address {

@@ -5,10 +5,10 @@
 //! than [`LONGEST`]. Nothing is changed: engines get GET requests, the collector an export without a single point, the
 //! outbox of a running agent is not opened.
 
+mod certificate;
 pub mod collector;
 pub mod engine;
 pub mod host;
-mod certificate;
 mod line;
 pub mod show;
 mod waiting;
@@ -51,7 +51,8 @@ pub struct SettingsFound {
 pub async fn examine(plan: &Plan, clock: Clock, mut tell: impl FnMut(&str)) -> Vec<Line> {
     let (waiting, budget) = (Waiting::default(), Budget::new(clock, LONGEST));
     let engines = join_all(plan.engines.iter().map(|subject| engine::ask(subject, budget, &waiting)));
-    let asking = join(engines, join(collector::ask(&plan.collector, budget, &waiting), host::ask(&plan.host, budget, &waiting)));
+    let asking =
+        join(engines, join(collector::ask(&plan.collector, budget, &waiting), host::ask(&plan.host, budget, &waiting)));
     let (engines, (collector, host)) = waiting.show(asking, &mut tell).await;
     let now = clock.now().wall;
     let mut lines = settings(&plan.settings);

@@ -12,7 +12,8 @@ use crate::telemetry::escape::Shown;
 /// # Errors
 /// If it cannot be written.
 pub fn text(lines: &[Line], color: bool, out: &mut (impl Write + ?Sized)) -> io::Result<()> {
-    let width = |of: fn(&Line) -> &str| lines.iter().map(|line| of(line).chars().count()).max().unwrap_or_default().min(40);
+    let width =
+        |of: fn(&Line) -> &str| lines.iter().map(|line| of(line).chars().count()).max().unwrap_or_default().min(40);
     let (subjects, checks) = (width(|line| &line.subject), width(|line| line.check));
     for line in lines {
         let style = if color { style(line.status) } else { Style::new() };

@@ -22,7 +22,10 @@ const ALWAYS: UnixTime = UnixTime::since_unix_epoch(Duration::ZERO);
 impl Validity {
     /// Of a chain: the time in which all that were shown are good. `None` if there are none that can be read.
     pub(super) fn of(chain: &[CertificateDer<'_>]) -> Option<Self> {
-        chain.iter().filter_map(Self::of_one).reduce(|a, b| Self { from: a.from.max(b.from), until: a.until.min(b.until) })
+        chain
+            .iter()
+            .filter_map(Self::of_one)
+            .reduce(|a, b| Self { from: a.from.max(b.from), until: a.until.min(b.until) })
     }
 
     /// The library tells the times only where it refuses a certificate for them, and looks at them before all else: so it

@@ -20,13 +20,13 @@ const EACH: Duration = Duration::from_millis(1400);
 
 /// Another way.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Way {
-    pub(super) endpoint: String,
-    pub(super) protocol: Protocol,
+pub(in super::super) struct Way {
+    pub(in super::super) endpoint: String,
+    pub(in super::super) protocol: Protocol,
     /// What is not as the settings have it: “this port speaks …”.
-    pub(super) speaks: String,
+    pub(in super::super) speaks: String,
     /// How the settings say so.
-    pub(super) mend: String,
+    pub(in super::super) mend: String,
 }
 
 /// The first way that works.

@@ -18,7 +18,8 @@ pub(in super::super) fn judge(subject: &Subject, findings: &Findings, now: UnixN
     if let Some((verdict, took)) = &findings.answer {
         export(subject, findings, verdict, &time(*took), &mut sheet);
         if *took > subject.settings.timeout / 2 {
-            let found = format!("an empty export took {} of the {} there are", time(*took), time(subject.settings.timeout));
+            let found =
+                format!("an empty export took {} of the {} there are", time(*took), time(subject.settings.timeout));
             sheet.warn("latency", found, "is the collector overloaded? Give it more, or set a longer export.timeout");
         }
     }
@@ -48,10 +49,9 @@ fn connection(findings: &Findings, sheet: &mut Sheet) {
         None => return,
         Some(Ok((address, took))) => return sheet.ok("tcp", format!("{address} lets us connect in {}", time(*took))),
         Some(Err(Unconnected::Refused)) => ("nobody listens there".to_owned(), refused(findings)),
-        Some(Err(Unconnected::Silent)) => (
-            "there is no answer".to_owned(),
-            "is the host up, is the port right, does a firewall let it through?",
-        ),
+        Some(Err(Unconnected::Silent)) => {
+            ("there is no answer".to_owned(), "is the host up, is the port right, does a firewall let it through?")
+        }
         Some(Err(Unconnected::Other(why))) => (why.clone(), "is the address right, and is there a way to it?"),
     };
     sheet.fail("tcp", format!("{host}:{port}: {why}"), mend);
@@ -90,7 +90,10 @@ fn export(subject: &Subject, findings: &Findings, verdict: &Verdict, took: &str,
             let (found, mend) = message.rsplit_once("; ").unwrap_or((message, "see the collector's log"));
             sheet.warn("export", format!("{endpoint} takes an empty export, but: {found}"), mend);
         }
-        Verdict::Retry { cause, .. } | Verdict::TooLarge(cause) | Verdict::Drop(cause) | Verdict::Reauthenticate(cause) => {
+        Verdict::Retry { cause, .. }
+        | Verdict::TooLarge(cause)
+        | Verdict::Drop(cause)
+        | Verdict::Reauthenticate(cause) => {
             refusal(endpoint, protocol, findings, cause, sheet);
         }
     }
@@ -108,7 +111,9 @@ fn refusal(endpoint: &str, protocol: &str, findings: &Findings, cause: &Failure,
     }
     let found = format!("{endpoint} ({protocol}): {found}");
     match cause {
-        Failure::Http { status, .. } if status.as_u16() == 429 => sheet.warn("export", found, "it is busy; the agent waits and tries again"),
+        Failure::Http { status, .. } if status.as_u16() == 429 => {
+            sheet.warn("export", found, "it is busy; the agent waits and tries again")
+        }
         // It speaks OTLP, and has rules of its own.
         Failure::Http { status, .. } if status.as_u16() == 400 => sheet.warn("export", found, empty()),
         Failure::Grpc { code: tonic::Code::InvalidArgument, .. } => sheet.warn("export", found, empty()),

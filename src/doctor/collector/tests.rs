@@ -43,7 +43,11 @@ fn each_verdict_has_its_mend() {
         (Verdict::Drop(http(400)), Status::Warn, &["400", "dockpulse once"]),
         (retry(http(503)), Status::Fail, &["503", "see the collector's log"]),
         (retry(http(429)), Status::Warn, &["429", "busy"]),
-        (retry(Failure::Timeout(Duration::from_secs(2))), Status::Fail, &["no answer within 2s", "another protocol's port"]),
+        (
+            retry(Failure::Timeout(Duration::from_secs(2))),
+            Status::Fail,
+            &["no answer within 2s", "another protocol's port"],
+        ),
     ] {
         expect(&answered(verdict), "export", status, words);
     }
@@ -65,14 +69,21 @@ fn nobody_who_listens_and_a_name_that_nobody_knows() {
         connected: Some(Err(why)),
         ..Findings::default()
     };
-    expect(&found("localhost", Unconnected::Refused), "tcp", Status::Fail, &["localhost:4317: nobody listens", "in a container"]);
+    expect(
+        &found("localhost", Unconnected::Refused),
+        "tcp",
+        Status::Fail,
+        &["localhost:4317: nobody listens", "in a container"],
+    );
     expect(&found("c", Unconnected::Refused), "tcp", Status::Fail, &["c:4317: nobody listens", "0.0.0.0"]);
     expect(&found("c", Unconnected::Silent), "tcp", Status::Fail, &["no answer", "firewall"]);
     let proxied = Findings { proxy: Some("http://p:1".to_owned()), ..found("p", Unconnected::Refused) };
     expect(&proxied, "tcp", Status::Fail, &["NO_PROXY"]);
-    let unknown = Findings { connected: None, resolved: Some(Err("no such name".to_owned())), ..found("c", Unconnected::Silent) };
+    let unknown =
+        Findings { connected: None, resolved: Some(Err("no such name".to_owned())), ..found("c", Unconnected::Silent) };
     expect(&unknown, "name", Status::Fail, &["c:4317 cannot be resolved: no such name", "networks"]);
-    let untrusted = Findings { secured: Some(Err(("it expired".to_owned(), "renew it".to_owned()))), ..Findings::default() };
+    let untrusted =
+        Findings { secured: Some(Err(("it expired".to_owned(), "renew it".to_owned()))), ..Findings::default() };
     expect(&untrusted, "certificate", Status::Fail, &["it expired → renew it"]);
 }
 
@@ -85,7 +96,11 @@ fn all_other_ways_are_tried_with_the_setting_that_each_needs() {
         told(ways("http://c:4318", Grpc)),
         [
             row("http://c:4318/v1/metrics", Http, "set export.protocol: http/protobuf"),
-            row("https://c:4318", Grpc, "set export.endpoint: https://c:4318, with export.tls.ca_file if its authority is your own"),
+            row(
+                "https://c:4318",
+                Grpc,
+                "set export.endpoint: https://c:4318, with export.tls.ca_file if its authority is your own"
+            ),
             row(
                 "https://c:4318/v1/metrics",
                 Http,

@@ -70,16 +70,14 @@ impl Asking<'_> {
             }
         };
         let first = &running[..running.len().min(1)];
-        let slow = waiting.on(name("slow sources"), join(
-            self.source(first, Source::TwoSample, info),
-            self.source(first, Source::Stream { every: Duration::from_secs(1) }, info),
-        ));
-        let rest = waiting.on(name("events"), join4(
-            slow,
-            self.inspect(seen.ids.first()),
-            self.events(),
-            self.clock(),
-        ));
+        let slow = waiting.on(
+            name("slow sources"),
+            join(
+                self.source(first, Source::TwoSample, info),
+                self.source(first, Source::Stream { every: Duration::from_secs(1) }, info),
+            ),
+        );
+        let rest = waiting.on(name("events"), join4(slow, self.inspect(seen.ids.first()), self.events(), self.clock()));
         let ((two_sample, stream), inspect, events, clock) = rest.await;
         Calls { list, lists, inspect, events, ahead: read.or(clock), one_shot, two_sample, stream }
     }

@@ -85,7 +85,8 @@ fn list(subject: &Subject, calls: &Calls, sheet: &mut Sheet) {
             return sheet.fail("list", found, let_through("/containers/json", "CONTAINERS"));
         }
         Err(error) => {
-            let (found, mend) = told(error, "is the engine overloaded, or does it hang? `docker ps -a` asks it the same");
+            let (found, mend) =
+                told(error, "is the engine overloaded, or does it hang? `docker ps -a` asks it the same");
             return sheet.fail("list", found, mend);
         }
     };
@@ -99,7 +100,11 @@ fn list(subject: &Subject, calls: &Calls, sheet: &mut Sheet) {
     );
     match (worst > subject.interval / 2, skipped) {
         (true, _) => {
-            sheet.warn("list", format!("{found}: more than half the interval"), "set a longer interval, or remove containers");
+            sheet.warn(
+                "list",
+                format!("{found}: more than half the interval"),
+                "set a longer interval, or remove containers",
+            );
         }
         (false, 0) => sheet.ok("list", found),
         (false, skipped) => {
@@ -153,7 +158,8 @@ fn clock(calls: &Calls, sheet: &mut Sheet) {
     let (apart, way) = if least > 0.0 { (least, "ahead of") } else { (-most, "behind") };
     if apart > SKEW {
         let apart = time(Duration::try_from_secs_f64(apart).unwrap_or(Duration::MAX));
-        let found = format!("the engine's clock is {apart} {way} ours: start times are brought to ours, but not exactly");
+        let found =
+            format!("the engine's clock is {apart} {way} ours: start times are brought to ours, but not exactly");
         return sheet.warn("clock", found, "let both hosts follow a time server (chrony, systemd-timesyncd)");
     }
     sheet.ok("clock", "the engine's clock and ours agree to a second or better");

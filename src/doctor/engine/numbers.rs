@@ -104,9 +104,7 @@ fn all_numbers(subject: &Subject, info: &EngineInfo, used: Source, tried: &Tried
     match used {
         // They come by themselves.
         Source::Stream { .. } => Duration::ZERO,
-        used if used.waits(info) > Duration::ZERO => {
-            worst_call.saturating_mul(turns(subject.at_once))
-        }
+        used if used.waits(info) > Duration::ZERO => worst_call.saturating_mul(turns(subject.at_once)),
         _ => round.saturating_mul(turns(tried.at_once.min(subject.at_once))),
     }
 }

@@ -64,7 +64,11 @@ fn agents() -> Vec<u32> {
 }
 
 fn is_agent(pid: u32) -> bool {
-    let command = if called(pid).as_deref() == Some("dockpulse") { fs::read(format!("/proc/{pid}/cmdline")) } else { return false };
+    let command = if called(pid).as_deref() == Some("dockpulse") {
+        fs::read(format!("/proc/{pid}/cmdline"))
+    } else {
+        return false;
+    };
     command.is_ok_and(|line| line.split(|b| *b == 0).nth(1) == Some(b"run"))
 }
 

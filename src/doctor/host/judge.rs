@@ -30,7 +30,8 @@ pub(in super::super) fn judge(subject: &Subject, findings: &Findings, streams: u
 fn outbox(subject: &Subject, findings: &Findings, sheet: &mut Sheet) {
     let Some(directory) = &subject.outbox else {
         let most = ByteSize(subject.memory_max_bytes);
-        return sheet.ok("outbox", format!("in memory, at most {most}; outbox.directory would make it outlive a crash"));
+        return sheet
+            .ok("outbox", format!("in memory, at most {most}; outbox.directory would make it outlive a crash"));
     };
     let shown = directory.display();
     let Some(Some(found)) = &findings.outbox else {
@@ -52,7 +53,8 @@ fn used(shown: &str, found: &OutboxFound, findings: &Findings, sheet: &mut Sheet
     let error = match &found.in_use {
         Ok(None) if found.size == 0 => return sheet.ok("outbox", format!("{shown} can be written to, and is empty")),
         Ok(None) => {
-            return sheet.ok("outbox", format!("{shown} can be written to; a store of {size} waits for the next agent"));
+            return sheet
+                .ok("outbox", format!("{shown} can be written to; a store of {size} waits for the next agent"));
         }
         Ok(Some(InUse { pid, .. })) => {
             let who = pid.map(|pid| match ask::called(pid) {
@@ -83,7 +85,11 @@ fn space(subject: &Subject, found: &OutboxFound, sheet: &mut Sheet) {
     let most = ByteSize(subject.max_bytes);
     let text = format!("{} are free, and outbox.max_bytes is {most}", ByteSize(free));
     if free.saturating_add(found.size) < subject.max_bytes {
-        sheet.warn("space", format!("{text}: a long outage would fill the disk"), "make room there, or lower outbox.max_bytes");
+        sheet.warn(
+            "space",
+            format!("{text}: a long outage would fill the disk"),
+            "make room there, or lower outbox.max_bytes",
+        );
     } else {
         sheet.ok("space", text);
     }
@@ -120,7 +126,9 @@ fn denied(key: &str, at: &ListenAt) -> String {
     match at {
         ListenAt::Unix(path) => {
             let folder = path.parent().map(|folder| folder.display().to_string()).unwrap_or_default();
-            format!("make {folder} for the user that dockpulse runs as (systemd: RuntimeDirectory=), or set {key}, or \"off\"")
+            format!(
+                "make {folder} for the user that dockpulse runs as (systemd: RuntimeDirectory=), or set {key}, or \"off\""
+            )
         }
         _ => format!("set {key} to an address of this host, with a port over 1023 unless dockpulse is root"),
     }
@@ -131,7 +139,11 @@ fn open_files(subject: &Subject, findings: &Findings, streams: u64, sheet: &mut 
     match findings.open_files {
         Some(limit) if limit < needed => {
             let found = format!("{limit} may be open at once, and it may come to {needed}");
-            sheet.warn("open_files", found, "raise it: LimitNOFILE= (systemd), --ulimit nofile= (docker), ulimit -n (shell)");
+            sheet.warn(
+                "open_files",
+                found,
+                "raise it: LimitNOFILE= (systemd), --ulimit nofile= (docker), ulimit -n (shell)",
+            );
         }
         Some(limit) => sheet.ok("open_files", format!("{limit} may be open at once; it comes to {needed} at most")),
         None => sheet.ok("open_files", "without limit"),
@@ -143,7 +155,9 @@ fn name(subject: &Subject, findings: &Findings, sheet: &mut Sheet) {
     let name = &subject.name;
     let is_id = name.len() == 12 && name.bytes().all(|b| b.is_ascii_digit() || (b'a'..=b'f').contains(&b));
     if findings.in_container && is_id {
-        let found = format!("this container's id, {name}, stands for the host in the engines' own series: each new container is another one");
+        let found = format!(
+            "this container's id, {name}, stands for the host in the engines' own series: each new container is another one"
+        );
         return sheet.warn("host_name", found, "in compose: uts: host, or hostname: NAME; with docker run: --uts host");
     }
     sheet.ok("host_name", format!("{name} stands for this host in the engines' own series"));
@@ -155,7 +169,11 @@ fn agents(findings: &Findings, sheet: &mut Sheet) {
         [] => sheet.ok("agents", "no agent is seen to run on this host"),
         [one] => sheet.ok("agents", format!("one runs on this host, process {one}")),
         more => {
-            let found = format!("{} run on this host, processes {}: for engines of the same name their series are the same", more.len(), more.join(", "));
+            let found = format!(
+                "{} run on this host, processes {}: for engines of the same name their series are the same",
+                more.len(),
+                more.join(", ")
+            );
             sheet.warn("agents", found, "end all but one, or give their engines different names: engines[].name");
         }
     }

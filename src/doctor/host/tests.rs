@@ -60,7 +60,12 @@ fn an_address_that_was_set_has_to_be_had_and_the_default_may_be_done_without() {
     let at = ListenAt::Tcp(([127, 0, 0, 1], 9797).into());
     let with = |is_set| Subject { status: Listen { at: at.clone(), is_set }, ..subject() };
     let taken = || Findings { status: Place::Taken("somebody".to_owned()), ..findings() };
-    one(&wrong(&with(true), &taken()), "status", Status::Fail, &["127.0.0.1:9797 cannot be had: somebody", "set status.listen"]);
+    one(
+        &wrong(&with(true), &taken()),
+        "status",
+        Status::Fail,
+        &["127.0.0.1:9797 cannot be had: somebody", "set status.listen"],
+    );
     one(&wrong(&with(false), &taken()), "status", Status::Warn, &["the default", "runs without"]);
     let agent = Findings { status: Place::Agent(None, Some(7)), ..findings() };
     assert_eq!(wrong(&with(true), &agent), []);
@@ -78,8 +83,18 @@ fn an_outbox_that_cannot_be_written_has_no_room_or_is_in_use() {
     };
     assert_eq!(wrong(&with, &found(Folder::Writable, None, Some(4 << 30))), []);
     let closed = Folder::Closed("/var/lib".into(), "Permission denied".to_owned());
-    one(&wrong(&with, &found(closed, None, None)), "outbox", Status::Fail, &["/var/lib: Permission denied", "let the user"]);
-    one(&wrong(&with, &found(Folder::Makeable, None, Some(1 << 30))), "space", Status::Warn, &["1.0 GiB", "3.0 GiB", "lower"]);
+    one(
+        &wrong(&with, &found(closed, None, None)),
+        "outbox",
+        Status::Fail,
+        &["/var/lib: Permission denied", "let the user"],
+    );
+    one(
+        &wrong(&with, &found(Folder::Makeable, None, Some(1 << 30))),
+        "space",
+        Status::Warn,
+        &["1.0 GiB", "3.0 GiB", "lower"],
+    );
     let hangs = Findings { outbox: None, ..findings() };
     one(&wrong(&with, &hangs), "outbox", Status::Fail, &["does not answer"]);
 
@@ -90,7 +105,10 @@ fn an_outbox_that_cannot_be_written_has_no_room_or_is_in_use() {
     used.status = Place::Agent(Some(Box::new(delta)), None);
     let lines = judge(&with, &used, 0, NOW);
     let found = &lines[0].found;
-    assert!(found.contains("is in use by ") && found.contains("its store has 1.0 MiB, and 3 batches wait in it"), "{found}");
+    assert!(
+        found.contains("is in use by ") && found.contains("its store has 1.0 MiB, and 3 batches wait in it"),
+        "{found}"
+    );
 }
 
 #[test]
@@ -142,7 +160,8 @@ fn the_group_that_is_missing_is_named_with_the_command_that_mends_it() {
 
 #[test]
 fn what_the_modes_do_not_forbid_something_else_may() {
-    let error = EngineError::Connect { endpoint: "e".into(), cause: "Permission denied (os error 13)".into(), mend: "".into() };
+    let error =
+        EngineError::Connect { endpoint: "e".into(), cause: "Permission denied (os error 13)".into(), mend: "".into() };
     let lines = permitted(&access(0o660, 1000, &[998], false), Some(&error));
     one(&lines, "permission", Status::Fail, &["something else forbids it", "SELinux"]);
     let refused = EngineError::Connect { endpoint: "e".into(), cause: "Connection refused".into(), mend: "".into() };
