@@ -153,7 +153,7 @@ async fn a_collector_that_refuses_is_told_with_the_mend() {
         (Answer::Http(404, None), "fail", ["404", "→ check the path of export.endpoint"]),
         (Answer::Http(503, None), "fail", ["503", "→ see the collector's log"]),
         (Answer::Http(429, None), "warn", ["429", "busy"]),
-        (Answer::Hang, "fail", ["no answer within 2s", "→ does the collector hang"]),
+        (Answer::Hang, "fail", ["no answer within 1s", "→ does the collector hang"]),
     ] {
         world.collector.always(answer);
         let said = world.doctor(&[("DOCKPULSE_EXPORT__PROTOCOL", "http/protobuf")]).await;
@@ -182,6 +182,7 @@ async fn a_proxy_on_the_way_is_told_and_has_to_let_us_through() {
         vec![
             ("DOCKPULSE_EXPORT__PROTOCOL".to_owned(), "http/protobuf".to_owned()),
             ("http_proxy".to_owned(), proxy.to_owned()),
+            ("DOCKPULSE_EXPORT__COMPRESSION".to_owned(), "none".to_owned()),
         ]
     };
     let through = async |port: u16| {

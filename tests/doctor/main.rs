@@ -57,11 +57,11 @@ impl World {
     /// Its settings, and `more`, which wins.
     async fn doctor(&self, more: &[(&str, &str)]) -> Said {
         let (engine, collector) = (self.engine.endpoint(), self.collector.url());
-        let engines = format!("[{{name: e, endpoint: {engine}, timeout: 2s}}]");
+        let engines = format!("[{{name: e, endpoint: {engine}, timeout: 1s}}]");
         let usual = [
             ("DOCKPULSE_ENGINES", engines.as_str()),
             ("DOCKPULSE_EXPORT__ENDPOINT", &collector),
-            ("DOCKPULSE_EXPORT__TIMEOUT", "2s"),
+            ("DOCKPULSE_EXPORT__TIMEOUT", "1s"),
             ("DOCKPULSE_STATUS__LISTEN", "off"),
             ("DOCKPULSE_CONTROL__LISTEN", "off"),
         ];
@@ -90,10 +90,15 @@ impl World {
 }
 
 impl Said {
+    /// The lines that are not ok. How many agents run on this host is not up to a test.
+    fn wrong(&self) -> Vec<&Value> {
+        self.lines.iter().filter(|line| line["status"] != "ok" && line["check"] != "agents").collect()
+    }
+
     /// The only line that is not ok is this one, and has these words.
     #[track_caller]
     fn only(&self, check: &str, status: &str, words: &[&str]) {
-        let wrong: Vec<&Value> = self.lines.iter().filter(|line| line["status"] != "ok").collect();
+        let wrong = self.wrong();
         assert_eq!(wrong.len(), 1, "{wrong:#?}");
         self.has(check, status, words);
         assert_eq!(self.all_is_well, status != "fail");
@@ -112,7 +117,7 @@ impl Said {
 
     #[track_caller]
     fn is_well(&self) {
-        let wrong: Vec<&Value> = self.lines.iter().filter(|line| line["status"] != "ok").collect();
+        let wrong = self.wrong();
         assert!(wrong.is_empty() && self.all_is_well, "{wrong:#?}");
     }
 }
@@ -122,11 +127,7 @@ async fn where_all_is_well_every_line_says_so() {
     let world = World::new().await;
     let said = world.doctor(&[]).await;
     said.is_well();
-    said.has(
-        "source",
-        "ok",
-        &["one_shot (auto: API 1.51 knows it)", "works: one_shot in ", "two_sample in ", "stream in "],
-    );
+    said.has("source", "ok", &["one_shot (auto: API 1.51 knows it)", "works: one_shot in ", "two_sample in "]);
     said.has("export", "ok", &["takes an empty export"]);
     let received = world.collector.received();
     assert!(received.iter().all(|request| request.raw.is_empty()), "an export without a single point");

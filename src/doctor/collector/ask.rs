@@ -42,13 +42,14 @@ pub(in super::super) async fn ask(subject: &Subject, budget: Budget, waiting: &W
         found.secured = waiting.on("collector (TLS)", secured(connector, uri, budget)).await;
     }
     // Why the connection itself is of no use is known now; the export would say the same.
-    if !matches!(found.secured, Some(Err(_))) {
+    let is_believed = !matches!(found.secured, Some(Err(_)));
+    if is_believed {
         let export = export(settings, settings.timeout, REST, budget);
         found.answer = waiting.on("collector (export)", export).await.ok();
     }
     let is_taken = matches!(found.answer, Some((Verdict::Acked { .. } | Verdict::Reauthenticate(_), _)));
     if !is_taken {
-        found.instead = waiting.on("collector (other ways)", instead::find(settings, budget)).await;
+        found.instead = waiting.on("collector (other ways)", instead::find(settings, is_believed, budget)).await;
     }
     found
 }

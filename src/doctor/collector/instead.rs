@@ -29,9 +29,11 @@ pub(in super::super) struct Way {
     pub(in super::super) mend: String,
 }
 
-/// The first way that works.
-pub(super) async fn find(settings: &Settings, budget: Budget) -> Option<Way> {
-    let ways = ways(&settings.endpoint, settings.protocol);
+/// The first way that works. If the collector's TLS is not believed (`is_believed`), another protocol over the same is no
+/// mend for that: only ways without are.
+pub(super) async fn find(settings: &Settings, is_believed: bool, budget: Budget) -> Option<Way> {
+    let mut ways = ways(&settings.endpoint, settings.protocol);
+    ways.retain(|way| is_believed || way.endpoint.starts_with("http://"));
     let tries = ways.iter().map(|way| async {
         let Way { endpoint, protocol, .. } = way.clone();
         let options = Options { insecure_skip_verify: true, alpn: protocol.alpn(), ..Options::default() };

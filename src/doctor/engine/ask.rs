@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use futures_util::StreamExt;
-use futures_util::future::{join, join_all, join4};
+use futures_util::future::{join, join_all, join3};
 
 use super::super::host::access::Access;
 use super::super::waiting::{Budget, Waiting};
@@ -35,6 +35,14 @@ pub(in super::super) async fn ask(subject: &Subject, budget: Budget, waiting: &W
     Findings { access, reached, took, calls }
 }
 
+/// What came of all sources, and how far the engine's clock is ahead by the last sample.
+struct Numbers {
+    one_shot: Option<Tried>,
+    two_sample: Option<Tried>,
+    stream: Option<Tried>,
+    ahead: Option<(f64, f64)>,
+}
+
 #[derive(Clone, Copy)]
 struct Asking<'a> {
     subject: &'a Subject,
@@ -54,32 +62,35 @@ impl Asking<'_> {
         self.budget.time(limit, call).await.unwrap_or(timeout)
     }
 
+    /// Events and clock are asked for beside the rest, so that a list or numbers that hang leave time for them.
     async fn calls(&self, info: &EngineInfo, waiting: &Waiting, name: &impl Fn(&str) -> String) -> Calls {
-        let (list, lists) = waiting.on(name("list"), self.lists()).await;
-        let none = Seen::default();
-        let seen = list.as_ref().unwrap_or(&none);
-        let running = &seen.running[..seen.running.len().min(AT_ONCE)];
-        let mut read = None;
-        let one_shot = match (running, info.api >= ApiVersion::ONE_SHOT) {
-            ([], _) | (_, false) => None,
-            (some, true) => {
-                let tried = waiting.on(name("numbers"), self.numbers(some, Source::OneShot, info, ROUNDS));
-                let (tried, ahead) = tried.await;
-                read = ahead;
-                Some(tried)
-            }
+        let containers = async {
+            let (list, lists) = waiting.on(name("list"), self.lists()).await;
+            let none = Seen::default();
+            let seen = list.as_ref().unwrap_or(&none);
+            let numbers = waiting.on(name("numbers"), self.all_numbers(&seen.running, info));
+            let (numbers, inspect) = join(numbers, self.inspect(seen.ids.first())).await;
+            (list, lists, inspect, numbers)
         };
-        let first = &running[..running.len().min(1)];
-        let slow = waiting.on(
-            name("slow sources"),
-            join(
-                self.source(first, Source::TwoSample, info),
-                self.source(first, Source::Stream { every: Duration::from_secs(1) }, info),
-            ),
-        );
-        let rest = waiting.on(name("events"), join4(slow, self.inspect(seen.ids.first()), self.events(), self.clock()));
-        let ((two_sample, stream), inspect, events, clock) = rest.await;
-        Calls { list, lists, inspect, events, ahead: read.or(clock), one_shot, two_sample, stream }
+        let events = waiting.on(name("events"), self.events());
+        let (containers, events, clock) = join3(containers, events, self.clock()).await;
+        let (list, lists, inspect, numbers) = containers;
+        let Numbers { one_shot, two_sample, stream, ahead } = numbers;
+        Calls { list, lists, inspect, events, ahead: ahead.or(clock), one_shot, two_sample, stream }
+    }
+
+    /// All sources, as far as there is time.
+    async fn all_numbers(&self, running: &[ContainerId], info: &EngineInfo) -> Numbers {
+        let some = &running[..running.len().min(AT_ONCE)];
+        let one = &some[..some.len().min(1)];
+        let (one_shot, ahead) = match info.api >= ApiVersion::ONE_SHOT {
+            true => self.source(some, Source::OneShot, info, ROUNDS).await,
+            false => (None, None),
+        };
+        let stream = Source::Stream { every: Duration::from_secs(1) };
+        let slow = join(self.source(one, Source::TwoSample, info, 1), self.source(one, stream, info, 1));
+        let ((two_sample, _), (stream, _)) = slow.await;
+        Numbers { one_shot, two_sample, stream, ahead }
     }
 
     async fn lists(&self) -> (Answer<Seen>, Vec<Duration>) {
@@ -96,13 +107,19 @@ impl Asking<'_> {
         }
     }
 
-    async fn source(&self, containers: &[ContainerId], source: Source, info: &EngineInfo) -> Option<Tried> {
-        if containers.is_empty() {
-            return None;
+    async fn source(
+        &self,
+        containers: &[ContainerId],
+        source: Source,
+        info: &EngineInfo,
+        rounds: usize,
+    ) -> (Option<Tried>, Option<(f64, f64)>) {
+        if containers.is_empty() || self.budget.limit(LONG) < LONG {
+            return (None, None);
         }
-        let tried = self.numbers(containers, source, info, 1).await.0;
+        let (tried, ahead) = self.numbers(containers, source, info, rounds).await;
         containers.iter().for_each(|id| self.subject.engine.release(id));
-        Some(tried)
+        (Some(tried), ahead)
     }
 
     /// Some rounds, and how far the engine's clock is ahead by the last sample.
@@ -114,7 +131,7 @@ impl Asking<'_> {
         rounds: usize,
     ) -> (Tried, Option<(f64, f64)>) {
         let mut tried = Tried { at_once: containers.len(), ..Tried::default() };
-        let mut ahead = None;
+        let (mut ahead, mut without) = (None, 0);
         for _ in 0..rounds {
             let begun = self.budget.clock.now();
             let calls = containers.iter().map(|id| {
@@ -128,8 +145,8 @@ impl Asking<'_> {
                         let read = sample.read.map(|read| (read, Duration::ZERO));
                         ahead = read.map(|read| ahead_of(read, begun, self.budget.clock.now()));
                     }
-                    // It stopped meanwhile.
-                    Err(EngineError::NoData | EngineError::Status { status: 404, .. }) => {}
+                    // It stopped meanwhile, or all are so.
+                    Err(EngineError::NoData | EngineError::Status { status: 404, .. }) => without += 1,
                     Err(error) => tried.error = Some(error),
                 }
             }
@@ -138,6 +155,9 @@ impl Asking<'_> {
             if took > LONG || tried.error.is_some() {
                 break;
             }
+        }
+        if tried.calls.is_empty() && without > 0 {
+            tried.error.get_or_insert(EngineError::NoData);
         }
         (tried, ahead)
     }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::super::line::{Sheet, time, worst_and_median};
 use super::judge::{let_through, told};
 use super::{Calls, Subject, Tried};
-use crate::model::engine::{ApiVersion, EngineInfo, Source};
+use crate::model::engine::{ApiVersion, EngineError, EngineInfo, Source};
 
 /// Which sources work, which is used and why, and how long it takes.
 pub(super) fn judge(subject: &Subject, info: &EngineInfo, calls: &Calls, sheet: &mut Sheet) {
@@ -20,6 +20,11 @@ pub(super) fn judge(subject: &Subject, info: &EngineInfo, calls: &Calls, sheet: 
     };
     let works = works(calls, info);
     match &tried.error {
+        // It may be that the few that ran have stopped.
+        Some(EngineError::NoData) => {
+            let mend = "does `docker stats` show some? Rootless engines need cgroup v2 with controllers delegated";
+            sheet.warn("source", format!("{name} ({why}): the engine has no numbers for what runs; {works}"), mend);
+        }
         Some(error) => {
             let (found, mend) = told(error, "does the engine's log say why? Another source may work: engines[].source");
             let mend = if error.is_forbidden() { let_through("/containers/{id}/stats", "CONTAINERS") } else { mend };
