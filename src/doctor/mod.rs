@@ -2,7 +2,7 @@
 //!
 //! Each subject (`engine`, `collector`, `host`) has two halves: `ask` makes the calls and puts down what came of them;
 //! `judge` makes [`Line`]s of that, and is pure. All subjects are asked at the same time, and nobody is waited for longer
-//! than [`LONGEST`]. Nothing is changed: engines get GET requests, the collector an export without a single point, the
+//! than [`LONGEST`]. Nothing is changed: engines get GET requests, the collector one point without a value, the
 //! outbox of a running agent is not opened.
 
 mod certificate;

@@ -30,7 +30,7 @@ async fn a_directory_that_is_used_is_left_alone_and_one_that_cannot_be_made_is_t
     said.has("outbox", "ok", &["is in use by ", &format!("process {}", std::process::id())]);
     queue.close().await;
     drop(queue);
-    world.doctor(&state).await.has("outbox", "ok", &["waits for the next agent"]);
+    world.doctor(&state).await.has("outbox", "ok", &["nobody uses it now"]);
     let (queue, _) = Queue::open(settings, Clock::start(), |_| ()).expect("it is not locked by those who looked");
     queue.close().await;
 

@@ -6,6 +6,13 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http::Uri;
+use opentelemetry_proto::tonic::collector::metrics::v1::ExportMetricsServiceRequest;
+use opentelemetry_proto::tonic::common::v1::{AnyValue, InstrumentationScope, KeyValue, any_value};
+use opentelemetry_proto::tonic::metrics::v1::{
+    DataPointFlags, Gauge, Metric, NumberDataPoint, ResourceMetrics, ScopeMetrics, metric,
+};
+use opentelemetry_proto::tonic::resource::v1::Resource;
+use prost::Message;
 use tokio::net::{TcpStream, lookup_host};
 use tower_service::Service;
 
@@ -13,13 +20,14 @@ use super::super::waiting::{Budget, Waiting};
 use super::{Findings, Subject, Unconnected, instead};
 use crate::export::client::{Client, Transport};
 use crate::export::{Connector, Settings, SettingsError, Verdict};
+use crate::model::time::UnixNanos;
 
 /// How long a name, or a connection, may take.
 const STEP: Duration = Duration::from_millis(2500);
 /// What is left of the time for other ways, if this one does not work.
 const REST: Duration = Duration::from_millis(1500);
 
-/// Goes the way of an export, up to an export without a single point.
+/// Goes the way of an export, up to one without a value.
 pub(in super::super) async fn ask(subject: &Subject, budget: Budget, waiting: &Waiting) -> Findings {
     let settings = &subject.settings;
     let Ok(uri) = settings.endpoint.trim().parse::<Uri>() else { return Findings::default() };
@@ -102,7 +110,24 @@ async fn secured(mut connector: Connector, uri: Uri, budget: Budget) -> Option<R
     }
 }
 
-/// An export without a single point, which OTLP allows, with the time that it took; `rest` of the time is left over.
+/// What is sent: one point that says that there is no value, of a series that nobody ever had. A request without any point
+/// would be OTLP, too, but some backends refuse it, and it would not tell whether they take points.
+fn nothing(at: UnixNanos) -> Bytes {
+    let text = |value: &str| Some(AnyValue { value: Some(any_value::Value::StringValue(value.to_owned())) });
+    let attribute = KeyValue { key: "service.name".to_owned(), value: text("dockpulse"), ..KeyValue::default() };
+    let flags = DataPointFlags::NoRecordedValueMask as u32;
+    let point = NumberDataPoint { time_unix_nano: at.0, flags, ..NumberDataPoint::default() };
+    let data = Some(metric::Data::Gauge(Gauge { data_points: vec![point] }));
+    let metrics = vec![Metric { name: "dockpulse.doctor".to_owned(), unit: "1".to_owned(), data, ..Metric::default() }];
+    let version = env!("CARGO_PKG_VERSION").to_owned();
+    let scope = Some(InstrumentationScope { name: "dockpulse".to_owned(), version, ..InstrumentationScope::default() });
+    let resource = Some(Resource { attributes: vec![attribute], ..Resource::default() });
+    let scope_metrics = vec![ScopeMetrics { scope, metrics, ..ScopeMetrics::default() }];
+    let resource_metrics = vec![ResourceMetrics { resource, scope_metrics, ..ResourceMetrics::default() }];
+    ExportMetricsServiceRequest { resource_metrics }.encode_to_vec().into()
+}
+
+/// An export without a value, with the time that it took; `rest` of the time is left over.
 pub(super) async fn export(
     settings: &Settings,
     within: Duration,
@@ -111,7 +136,7 @@ pub(super) async fn export(
 ) -> Result<(Verdict, Duration), SettingsError> {
     let timeout = within.min(budget.limit(Duration::MAX).saturating_sub(rest)).max(Duration::from_millis(1));
     let mut client = Client::new(&Settings { timeout, ..settings.clone() }, budget.clock)?;
-    let begun = budget.clock.now().mono;
-    let verdict = client.send(Bytes::new()).await;
-    Ok((verdict, budget.clock.now().mono.since(begun)))
+    let begun = budget.clock.now();
+    let verdict = client.send(nothing(begun.wall)).await;
+    Ok((verdict, budget.clock.now().mono.since(begun.mono)))
 }

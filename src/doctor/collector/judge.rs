@@ -18,8 +18,7 @@ pub(in super::super) fn judge(subject: &Subject, findings: &Findings, now: UnixN
     if let Some((verdict, took)) = &findings.answer {
         export(subject, findings, verdict, &time(*took), &mut sheet);
         if *took > subject.settings.timeout / 2 {
-            let found =
-                format!("an empty export took {} of the {} there are", time(*took), time(subject.settings.timeout));
+            let found = format!("an export took {} of the {} there are", time(*took), time(subject.settings.timeout));
             sheet.warn("latency", found, "is the collector overloaded? Give it more, or set a longer export.timeout");
         }
     }
@@ -84,11 +83,11 @@ fn export(subject: &Subject, findings: &Findings, verdict: &Verdict, took: &str,
     let (endpoint, protocol) = (&subject.settings.endpoint, protocol(subject.settings.protocol));
     match verdict {
         Verdict::Acked { message, .. } if message.is_empty() => {
-            sheet.ok("export", format!("{endpoint} takes an empty export in {took} ({protocol})"));
+            sheet.ok("export", format!("{endpoint} takes an export in {took} ({protocol})"));
         }
         Verdict::Acked { message, .. } => {
             let (found, mend) = message.rsplit_once("; ").unwrap_or((message, "see the collector's log"));
-            sheet.warn("export", format!("{endpoint} takes an empty export, but: {found}"), mend);
+            sheet.warn("export", format!("{endpoint} takes an export, but: {found}"), mend);
         }
         Verdict::Retry { cause, .. }
         | Verdict::TooLarge(cause)
@@ -115,14 +114,14 @@ fn refusal(endpoint: &str, protocol: &str, findings: &Findings, cause: &Failure,
             sheet.warn("export", found, "it is busy; the agent waits and tries again")
         }
         // It speaks OTLP, and has rules of its own.
-        Failure::Http { status, .. } if status.as_u16() == 400 => sheet.warn("export", found, empty()),
-        Failure::Grpc { code: tonic::Code::InvalidArgument, .. } => sheet.warn("export", found, empty()),
+        Failure::Http { status, .. } if status.as_u16() == 400 => sheet.warn("export", found, valueless()),
+        Failure::Grpc { code: tonic::Code::InvalidArgument, .. } => sheet.warn("export", found, valueless()),
         _ => sheet.fail("export", found, mend),
     }
 }
 
-fn empty() -> &'static str {
-    "it may be that only an export without points is refused: `dockpulse once` sends some"
+fn valueless() -> &'static str {
+    "it may be that only an export without a value is refused: `dockpulse once` sends some"
 }
 
 fn protocol(of: Protocol) -> &'static str {

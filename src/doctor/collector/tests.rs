@@ -35,7 +35,7 @@ fn each_verdict_has_its_mend() {
     let acked = |message: &str| Verdict::Acked { rejected: 0, message: message.to_owned() };
     let retry = |cause| Verdict::Retry { after: None, cause };
     for (verdict, status, words) in [
-        (acked(""), Status::Ok, &["takes an empty export in 2.0 ms (grpc)"][..]),
+        (acked(""), Status::Ok, &["takes an export in 2.0 ms (grpc)"][..]),
         (acked("the answer is not OTLP's; check that it is"), Status::Warn, &["not OTLP's", "→ check that it is"]),
         (Verdict::Reauthenticate(http(401)), Status::Fail, &["401", "→ check export.headers"]),
         (Verdict::Drop(http(404)), Status::Fail, &["404", "→ check the path of export.endpoint"]),

@@ -54,7 +54,7 @@ fn used(shown: &str, found: &OutboxFound, findings: &Findings, sheet: &mut Sheet
         Ok(None) if found.size == 0 => return sheet.ok("outbox", format!("{shown} can be written to, and is empty")),
         Ok(None) => {
             return sheet
-                .ok("outbox", format!("{shown} can be written to; a store of {size} waits for the next agent"));
+                .ok("outbox", format!("{shown} can be written to; its store has {size}, and nobody uses it now"));
         }
         Ok(Some(InUse { pid, .. })) => {
             let who = pid.map(|pid| match ask::called(pid) {
