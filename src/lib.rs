@@ -22,7 +22,7 @@
 //!
 //! Beside the way: [`config`] (settings), [`filter`] (which containers), [`telemetry`] (what the agent tells of itself),
 //! [`sim`] (an engine without Docker), [`sink`] (a collector of one's own), [`demo`] (what that believes, as a view),
-//! [`tls`] (files of certificates to connections).
+//! [`tls`] (files of certificates to connections), [`doctor`] (is everything there that the agent needs).
 //!
 //! # What always holds
 //!

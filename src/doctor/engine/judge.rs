@@ -42,7 +42,8 @@ fn reachable(subject: &Subject, findings: &Findings, sheet: &mut Sheet) {
     };
     let (found, mend) = told(error, "is it overloaded, or does it hang? `docker ps` asks it the same");
     let found = if found.contains(endpoint.as_str()) { found } else { format!("{endpoint}: {found}") };
-    sheet.fail("reachable", found, mend);
+    let denied = findings.access.is_some() && access::is_denied(error);
+    sheet.fail("reachable", found, if denied { "the next line says how".to_owned() } else { mend });
 }
 
 /// An error, and its mend or `otherwise`.

@@ -126,13 +126,16 @@ pub(in super::super) fn judge(access: &Access, error: Option<&EngineError>, shee
     let Some(way) = us.may_write(owners) else {
         return sheet.fail("permission", format!("{found}, and dockpulse runs as {us}"), mend(owners, us));
     };
-    let denied =
-        |error: &EngineError| matches!(error, EngineError::Connect { cause, .. } if cause.contains("ermission denied"));
-    if error.is_some_and(denied) {
+    if error.is_some_and(is_denied) {
         let mend = "SELinux or AppArmor? For a container: --security-opt label=disable, or a policy that allows it";
         return sheet.fail("permission", format!("{found} and lets us in {way}, but something else forbids it"), mend);
     }
     sheet.ok("permission", format!("{found}, and lets us in {way}"));
+}
+
+/// Whether the system did not let us connect.
+pub(in super::super) fn is_denied(error: &EngineError) -> bool {
+    matches!(error, EngineError::Connect { cause, .. } if cause.contains("ermission denied"))
 }
 
 fn mend(owners: &Owners, us: &Us) -> String {
