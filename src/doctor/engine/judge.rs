@@ -40,7 +40,13 @@ fn reachable(subject: &Subject, findings: &Findings, sheet: &mut Sheet) {
         Ok(_) => return sheet.ok("reachable", format!("{endpoint} answers in {}", time(findings.took))),
         Err(error) => error,
     };
-    let (found, mend) = told(error, "is it overloaded, or does it hang? `docker ps` asks it the same");
+    let otherwise = match error {
+        EngineError::Broken { .. } if endpoint.starts_with("tcp://") => {
+            "is that a Docker engine's port, and does it speak TLS? Then write https://"
+        }
+        _ => "is it overloaded, or does it hang? `docker ps` asks it the same",
+    };
+    let (found, mend) = told(error, otherwise);
     let found = if found.contains(endpoint.as_str()) { found } else { format!("{endpoint}: {found}") };
     let denied = findings.access.is_some() && access::is_denied(error);
     sheet.fail("reachable", found, if denied { "the next line says how".to_owned() } else { mend });

@@ -128,6 +128,10 @@ fn an_engine_that_is_not_there_has_one_line() {
     let lines = judge(&subject(), &Findings { reached: Err(error), calls: None, ..findings() }, NOW);
     let words = ["unix:///e.sock: GET /_ping gave no whole answer within 9.0 s", "docker ps"];
     one(&lines, "reachable", Status::Fail, &words);
+    let error = EngineError::Broken { path: "/_ping", cause: "closed".into() };
+    let tcp = Subject { endpoint: "tcp://e:2376".to_owned(), ..subject() };
+    let lines = judge(&tcp, &Findings { reached: Err(error), calls: None, ..findings() }, NOW);
+    one(&lines, "reachable", Status::Fail, &["tcp://e:2376: GET /_ping", "https://"]);
 }
 
 #[test]

@@ -40,7 +40,8 @@ fn outbox(subject: &Subject, findings: &Findings, sheet: &mut Sheet) {
     match &found.folder {
         Folder::Closed(folder, why) => {
             let found = format!("outbox.directory {shown} cannot be written to: {}: {why}", folder.display());
-            sheet.fail("outbox", found, "let the user that dockpulse runs as write there, or name another directory");
+            let mend = "let the user that dockpulse runs as write there, or name another directory";
+            return sheet.fail("outbox", found, mend);
         }
         Folder::Makeable => sheet.ok("outbox", format!("{shown} is not there yet, and can be made")),
         Folder::Writable => used(&shown.to_string(), found, findings, sheet),
