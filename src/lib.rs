@@ -22,7 +22,8 @@
 //!
 //! Beside the way: [`config`] (settings), [`filter`] (which containers), [`telemetry`] (what the agent tells of itself),
 //! [`sim`] (an engine without Docker), [`sink`] (a collector of one's own), [`demo`] (what that believes, as a view),
-//! [`tls`] (files of certificates to connections), [`control`] (what a running agent tells and is asked).
+//! [`tls`] (files of certificates to connections), [`control`] (what a running agent tells and is asked), [`doctor`] (is
+//! everything there that the agent needs).
 //!
 //! # What always holds
 //!
@@ -43,6 +44,7 @@ pub mod config;
 pub mod control;
 pub mod convert;
 pub mod demo;
+pub mod doctor;
 pub mod engine;
 pub mod explain;
 pub mod export;

@@ -30,6 +30,11 @@ const MAY_KNOW: &[(&str, &[&str], &str)] = &[
         &["model", "filter", "convert", "telemetry"],
         "a report of one container: its rule by the filter, its identity by convert, shown escaped",
     ),
+    (
+        "doctor",
+        &["model", "engine", "export", "outbox", "status", "telemetry", "tls"],
+        "looks at what the agent needs, by the calls that the agent makes; shown escaped",
+    ),
     ("status", &["model"], "what is going on, in the words of the model"),
     ("tls", &[], "files of certificates to connections, for engines and collectors alike: it knows neither"),
     (
@@ -60,6 +65,7 @@ const MAY_KNOW: &[(&str, &[&str], &str)] = &[
             "demo",
             "explain",
             "control",
+            "doctor",
             "pipeline",
             "status",
             "tls",

@@ -4,6 +4,7 @@ mod board;
 mod bridge;
 mod demo;
 mod devices;
+mod doctor;
 mod engines;
 mod explain;
 mod names;
@@ -22,6 +23,7 @@ mod wiring;
 use std::time::Duration;
 
 pub use demo::{DemoOptions, demo, demo_settings};
+pub use doctor::{DoctorOptions, doctor};
 pub use explain::{ExplainOptions, explain};
 pub use once::once;
 pub use reload::{Fingerprint, Reload};
@@ -101,6 +103,14 @@ pub enum AppError {
     /// A container cannot be explained. Says why, in one line or with a line for each that may be meant.
     #[error("{0}")]
     Explain(String),
+    /// `doctor` found something that is not as it has to be. Each was said before, with the mend.
+    #[error("{wrong} of {all} checks found something that the agent cannot work with")]
+    Doctor {
+        /// How many.
+        wrong: usize,
+        /// Of how many.
+        all: usize,
+    },
     /// A probe of `once` failed, or the collector did not take what it found. Each was said before.
     #[error("{0}")]
     Once(String),

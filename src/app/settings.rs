@@ -95,7 +95,7 @@ pub(super) fn address(engine: &config::Engine, tell: impl Fn(Notice) + Send + Sy
 }
 
 /// How many calls for numbers may run at once, if that is not to be found out.
-fn concurrency(engine: &config::Engine) -> Option<usize> {
+pub(super) fn concurrency(engine: &config::Engine) -> Option<usize> {
     let wanted = match engine.concurrency {
         Concurrency::Auto => None,
         Concurrency::Fixed(n) => Some(usize::from(n)),

@@ -65,6 +65,15 @@ Examples:
 
 Exit status: 0 an agent has told, 1 none answers.";
 
+const DOCTOR_EXAMPLES: &str = "\
+Examples:
+  dockpulse doctor
+  dockpulse doctor --config /etc/dockpulse/dockpulse.yaml
+  dockpulse doctor --json | jq '.[] | select(.status != \"ok\")'
+
+It changes nothing, and may run beside the agent.
+Exit status: 0 all is well, or only worth a word (warn); 1 something has to be mended; 2 wrong settings.";
+
 const CHECK_EXAMPLES: &str = "\
 Examples:
   dockpulse config check
@@ -126,6 +135,8 @@ pub enum Command {
     Status(StatusArgs),
     /// Tell why a container is or is not watched, its identity, its series and what would retract them
     Explain(ExplainArgs),
+    /// Check what the agent needs: engines, permissions, the collector, TLS, clocks, directories; with the mend of each
+    Doctor(DoctorArgs),
     /// Receive OTLP (gRPC and HTTP) and print what arrives
     Sink(SinkArgs),
     /// Look after the settings
@@ -272,6 +283,18 @@ pub struct ExplainArgs {
     /// Which agent is asked first, if one runs.
     #[command(flatten)]
     pub control: ControlFlags,
+    /// Settings.
+    #[command(flatten)]
+    pub settings: SettingsFlags,
+}
+
+/// Flags of `doctor`.
+#[derive(Debug, Args)]
+#[command(after_help = DOCTOR_EXAMPLES)]
+pub struct DoctorArgs {
+    /// For scripts: an array of objects with check, subject, status, found and mend
+    #[arg(long)]
+    pub json: bool,
     /// Settings.
     #[command(flatten)]
     pub settings: SettingsFlags,

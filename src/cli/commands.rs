@@ -8,7 +8,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::args::{
-    CheckArgs, Command, ConfigCommand, DemoArgs, ExplainArgs, SettingsFlags, SinkArgs, SinkFormat, StatusArgs,
+    CheckArgs, Command, ConfigCommand, DemoArgs, DoctorArgs, ExplainArgs, SettingsFlags, SinkArgs, SinkFormat,
+    StatusArgs,
 };
 use super::{Status, completions, man, parse, settings};
 use crate::app::{self, AppError};
@@ -67,6 +68,7 @@ fn perform(command: Command, out: &mut (dyn Write + Send), err: &mut (dyn Write 
         Command::Config { command } => with_config(command, out, err),
         Command::Completions { shell } => completions(shell, &mut &mut *out).map(|()| Status::Done),
         Command::Man { command, dir } => manual(&command, dir.as_deref(), out, err),
+        Command::Doctor(args) => doctor(args, out, err),
         Command::Demo(args) => demo(args, err),
         Command::Sink(args) => sink(args, err),
     }
@@ -160,6 +162,17 @@ fn demo(args: DemoArgs, err: &mut (dyn Write + Send)) -> io::Result<Status> {
         let Start { loaded, host, clock, telemetry, .. } = start;
         let settings = app::demo_settings(loaded.settings, loaded.origins.is_default("interval"));
         Box::pin(app::demo(settings, host, clock, telemetry, options))
+    })
+}
+
+fn doctor(args: DoctorArgs, out: &mut (dyn Write + Send), err: &mut (dyn Write + Send)) -> io::Result<Status> {
+    let DoctorArgs { json, mut settings } = args;
+    // What the log would say is among the findings.
+    settings.log.get_or_insert_with(|| "error".to_owned());
+    let options = app::DoctorOptions { json, color: colored(&io::stdout()) };
+    with_settings(settings, err, |start| {
+        let Start { loaded, host, clock, telemetry, .. } = start;
+        Box::pin(app::doctor(loaded, host, clock, telemetry, options, out))
     })
 }
 

@@ -28,7 +28,7 @@ use super::{Engine, Events, decode, events, ssh};
 use crate::model::container::{ContainerId, Details, Listing};
 use crate::model::engine::{Answer, ApiVersion, EngineError, EngineInfo, Source, Wanted};
 use crate::model::sample::{Filesystem, Sample};
-use crate::model::time::Clock;
+use crate::model::time::{Clock, UnixNanos};
 
 /// The largest list that is read: about 70,000 containers.
 pub const LIST_CAP: usize = 64 << 20;
@@ -119,6 +119,19 @@ impl DockerEngine {
     pub fn with_sockets(mut self, sockets: Vec<Socket>) -> Self {
         self.peer.sockets = sockets;
         self
+    }
+
+    /// Its clock, to the second, as it stands in the head of an answer; `None` if it does not tell.
+    ///
+    /// # Errors
+    /// When there is no answer, or it is an error.
+    pub async fn date(&self) -> Answer<Option<UnixNanos>> {
+        let _turn = self.turn(1).await;
+        let answer = self.get("/_ping", "/_ping").await?;
+        let date = answer.headers().get(http::header::DATE).and_then(|date| date.to_str().ok());
+        let at = date.and_then(|date| httpdate::parse_http_date(date).ok());
+        let since = at.and_then(|at| at.duration_since(std::time::UNIX_EPOCH).ok());
+        Ok(since.and_then(|since| u64::try_from(since.as_nanos()).ok()).map(UnixNanos))
     }
 
     /// Waits until `connections` more may be used. `None` where there is no bound.

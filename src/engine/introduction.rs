@@ -28,6 +28,7 @@ pub(super) fn introduction(ping: Option<&HeaderMap>, version: SystemVersion, inf
     let server = header("server").filter(|s| s.starts_with("Libpod/"));
     let podman = (components.iter().any(|c| c.name.starts_with("Podman")) || server.is_some())
         .then(|| Podman::of(version.version.as_deref().or(server.as_deref())));
+    let rootless = info.security_options.map(|all| all.iter().any(|o| o.contains("name=rootless")));
     let arch = info.architecture.or(version.arch);
     let info = EngineInfo {
         api: spoken.unwrap_or(ApiVersion::ONE_SHOT),
@@ -37,6 +38,9 @@ pub(super) fn introduction(ping: Option<&HeaderMap>, version: SystemVersion, inf
         host_arch: arch.map(|a| decode::architecture(&a)).filter(|a| !a.is_empty()),
         memory_total: info.mem_total.filter(|m| *m > 0),
         kernel: info.kernel_version.or(version.kernel_version).map(decode::text),
+        cgroup_version: info.cgroup_version.map(|v| decode::text(v.to_string())).filter(|v| !v.is_empty()),
+        cgroup_driver: info.cgroup_driver.map(|d| decode::text(d.to_string())).filter(|d| !d.is_empty()),
+        rootless,
         version_withheld: None,
         info_withheld: None,
     };

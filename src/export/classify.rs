@@ -99,6 +99,18 @@ pub enum Failure {
 }
 
 impl Failure {
+    /// What the user can do, as it stands at the end of the message; may be empty.
+    pub fn mend(&self) -> &'static str {
+        let mend = match self {
+            Self::Grpc { code, message } => mend_of_code(*code, message),
+            Self::Http { status, .. } => mend_of_status(*status),
+            Self::Connection { mend, .. } => mend,
+            Self::GivenUp { last, .. } | Self::Unauthorized { last, .. } => last.mend(),
+            Self::Timeout(_) | Self::PointTooLarge { .. } => "",
+        };
+        mend.trim_start_matches("; ")
+    }
+
     /// One word for counters.
     pub fn label(&self) -> &'static str {
         match self {

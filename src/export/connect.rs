@@ -63,6 +63,16 @@ impl Connector {
         if is_tls(to) { None } else { self.proxy(to)?.authorization() }
     }
 
+    /// The proxy on the way to `to`, if there is one, without credentials.
+    pub fn through(&self, to: &Uri) -> Option<Uri> {
+        self.proxy(to)?.to_string().parse().ok()
+    }
+
+    /// Why the last connection failed or broke, and what mends it (may be empty), if it was its own fault.
+    pub fn cause(&self) -> Option<(String, &'static str)> {
+        self.fault.get().map(|Known { text, mend }| (text, mend))
+    }
+
     /// Why the last connection failed or broke, with what mends it, if it was its own fault.
     pub fn failure(&self) -> Option<String> {
         let Known { text, mend } = self.fault.get()?;

@@ -24,6 +24,12 @@ pub struct EngineInfo {
     pub memory_total: Option<i64>,
     /// The release of the host's kernel.
     pub kernel: Option<Text>,
+    /// The version of the host's control groups, `1` or `2`.
+    pub cgroup_version: Option<Text>,
+    /// Who sets them up: `systemd`, `cgroupfs`, or `none` where there are no numbers at all.
+    pub cgroup_driver: Option<Text>,
+    /// Whether it runs without root's rights.
+    pub rootless: Option<bool>,
     /// Why `/version` is kept back, if it is.
     pub version_withheld: Option<EngineError>,
     /// Why `/info` is kept back, if it is.
@@ -91,6 +97,15 @@ pub enum Source {
 }
 
 impl Source {
+    /// The source that is used where `wanted` is set (`None`: the cheapest that works), with an engine of this version.
+    pub fn used(wanted: Option<Self>, api: ApiVersion) -> Self {
+        match wanted {
+            None | Some(Self::OneShot) if api >= ApiVersion::ONE_SHOT => Self::OneShot,
+            None | Some(Self::OneShot) => Self::TwoSample,
+            Some(other) => other,
+        }
+    }
+
     /// How long the engine takes on purpose until it answers, beside any deadline. A two-sample call waits for a second
     /// set of numbers. Docker 20.10, which API 1.41 belongs to, answers one-shot calls at its next tick. A stream brings
     /// the next numbers within a second or two; Podman's every five seconds.
@@ -210,6 +225,15 @@ impl EngineError {
         match self {
             Self::Status { status, .. } => Some(*status),
             _ => None,
+        }
+    }
+
+    /// What the user can do, as it stands at the end of the message; may be empty.
+    pub fn mend(&self) -> &str {
+        match self {
+            Self::Connect { mend, .. } => mend,
+            Self::Status { status, .. } => status_mend(*status),
+            _ => "",
         }
     }
 

@@ -19,6 +19,9 @@ impl Probe {
             host_arch: info.host_arch.or_else(|| known.host_arch.clone()),
             memory_total: info.memory_total.or(known.memory_total),
             kernel: info.kernel.or_else(|| known.kernel.clone()),
+            cgroup_version: info.cgroup_version.or_else(|| known.cgroup_version.clone()),
+            cgroup_driver: info.cgroup_driver.or_else(|| known.cgroup_driver.clone()),
+            rootless: info.rootless.or(known.rootless),
             version_withheld: info.version_withheld,
             info_withheld: info.info_withheld,
         };

@@ -29,6 +29,7 @@ use std::time::Duration;
 
 pub use self::core::Probe;
 pub use self::resume::Resumed;
+pub use self::schedule::MOST as MOST_CALLS;
 pub use self::sizes::SIZE_ROUND;
 use crate::model::Text;
 use crate::model::container::{ContainerId, Details, Listed, Listing};

@@ -8,11 +8,7 @@ use crate::model::engine::{ApiVersion, Source};
 impl Probe {
     /// How samples are asked for.
     pub(super) fn source(&self) -> Source {
-        match self.settings.source {
-            None | Some(Source::OneShot) if self.knows_one_shot() => Source::OneShot,
-            None | Some(Source::OneShot) => Source::TwoSample,
-            Some(other) => other,
-        }
+        Source::used(self.settings.source, self.engine.api)
     }
 
     fn knows_one_shot(&self) -> bool {

@@ -8,6 +8,7 @@ mod build;
 mod failure;
 mod files;
 mod trust;
+mod validity;
 
 #[cfg(test)]
 mod tests;
@@ -26,6 +27,7 @@ use tokio_rustls::client::TlsStream;
 
 pub use failure::Failure;
 pub use files::{FileError, FileProblem};
+pub use validity::Validity;
 
 use files::Stamp;
 
@@ -76,6 +78,7 @@ pub struct ClientTls {
     tell: Box<dyn Fn(Notice) + Send + Sync>,
     /// Whether the peer has asked for a certificate of ours and has not answered since.
     asked: Arc<AtomicBool>,
+    shown: Mutex<Option<Validity>>,
     loaded: Mutex<Option<Loaded>>,
 }
 
@@ -89,7 +92,7 @@ struct Loaded {
 impl ClientTls {
     /// For one peer. Nothing is read before the first connection. `tell` hears of files that changed.
     pub fn new(options: Options, tell: impl Fn(Notice) + Send + Sync + 'static) -> Self {
-        Self { options, tell: Box::new(tell), asked: Arc::default(), loaded: Mutex::default() }
+        Self { options, tell: Box::new(tell), asked: Arc::default(), shown: Mutex::default(), loaded: Mutex::default() }
     }
 
     /// The settings.
@@ -145,7 +148,24 @@ impl ClientTls {
     {
         let config = self.config().map_err(io::Error::other)?;
         let name = ServerName::try_from(host.to_owned()).map_err(|e| io::Error::new(io::ErrorKind::InvalidInput, e))?;
-        TlsConnector::from(config).connect(name, stream).await.map_err(failure::in_handshake)
+        let stream = TlsConnector::from(config).connect(name, stream).await.map_err(failure::in_handshake)?;
+        let shown = stream.get_ref().1.peer_certificates().and_then(Validity::of);
+        *self.shown.lock().unwrap_or_else(PoisonError::into_inner) = shown;
+        Ok(stream)
+    }
+
+    /// From when to when the certificates that the peer showed last are good; `None` before the first connection.
+    pub fn peer_validity(&self) -> Option<Validity> {
+        *self.shown.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The same of our own, as they are in the file now; `None` if there are none.
+    ///
+    /// # Errors
+    /// When the file is of no use.
+    pub fn own_validity(&self) -> Result<Option<Validity>, FileError> {
+        let Some(path) = &self.options.cert_file else { return Ok(None) };
+        Ok(Validity::of(&files::certificates("cert_file", path)?))
     }
 
     /// The peer talks to us: if it asked for a certificate that we do not have, it does without.

@@ -77,10 +77,7 @@ impl Directory {
         match file.try_lock() {
             Ok(()) => {}
             Err(TryLockError::WouldBlock) => {
-                let mut pid = String::new();
-                // Without it the message is a little poorer.
-                let _ = (&mut file).take(20).read_to_string(&mut pid);
-                let other = InUse { directory: self.path.clone(), pid: pid.trim().parse().ok() };
+                let other = InUse { directory: self.path.clone(), pid: owner(&mut file) };
                 let trouble = Trouble::new(TroubleKind::InUse, &other);
                 self.other = Some(other);
                 return Err(trouble);
@@ -96,6 +93,37 @@ impl Directory {
     fn sync(&self) -> io::Result<()> {
         File::open(&self.path)?.sync_all()
     }
+}
+
+/// The process that has the directory now, if one has. Nothing is made; a lock that is free is taken for the moment that it
+/// takes to see that.
+///
+/// # Errors
+/// When the lock cannot be looked at.
+pub fn in_use(directory: &Path) -> io::Result<Option<InUse>> {
+    let mut file = match File::open(directory.join(LOCK)) {
+        Ok(file) => file,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+        Err(error) => return Err(error),
+    };
+    match file.try_lock_shared() {
+        Ok(()) => Ok(None),
+        Err(TryLockError::Error(error)) => Err(error),
+        Err(TryLockError::WouldBlock) => Ok(Some(InUse { directory: directory.to_owned(), pid: owner(&mut file) })),
+    }
+}
+
+/// How many bytes the store has; zero if there is none.
+pub fn size(directory: &Path) -> u64 {
+    fs::metadata(directory.join(STORE)).map_or(0, |file| file.len())
+}
+
+/// The number that whoever has the lock wrote into it.
+fn owner(file: &mut File) -> Option<u32> {
+    let mut pid = String::new();
+    // Without it the message is a little poorer.
+    let _ = file.take(20).read_to_string(&mut pid);
+    pid.trim().parse().ok()
 }
 
 impl Media for Directory {

@@ -38,6 +38,7 @@ use crate::model::batch::Batch;
 use crate::model::published::{Owner, Standing};
 use crate::model::time::UnixNanos;
 
+pub use files::{in_use, size};
 pub use notice::{Damage, InUse, Notice, Trouble};
 
 pub(in crate::outbox) use self::core::Core;
