@@ -33,14 +33,14 @@ dockpulse.yaml:12:3: metrics.container.memory.usag: unknown key, did you mean co
 
 #[test]
 fn a_path_for_a_key_is_told_how_to_write_it() {
-    let yaml = "export.endpoint: http://a:1\nexport: { tls.ca_file: /ca.pem, a.b: c }\nexport.tls.ca_file: /ca.pem";
+    let yaml = "export.endpoint: http://a:1\nexport: { tls.ca_file: /ca.pem, a.b: c }\nexport.retry.max: 1s";
     check(
         yaml,
         &[
             "1:1: export.endpoint: a key does not hold a path: write export: { endpoint: … }",
             "2:11: export.tls.ca_file: a key does not hold a path: write tls: { ca_file: … }",
-            "2:34: export.a.b: unknown key; allowed: endpoint, protocol, headers, compression, timeout, tls, retry, max_request_bytes",
-            "3:1: export.tls.ca_file: a key does not hold a path: write export: { tls: { ca_file: … } }",
+            "2:33: export.a.b: unknown key; allowed: endpoint, protocol, headers, compression, timeout, tls, retry, max_request_bytes",
+            "3:1: export.retry.max: a key does not hold a path: write export: { retry: { max: … } }",
         ],
     );
 }
