@@ -35,6 +35,7 @@ const MAY_KNOW: &[(&str, &[&str], &str)] = &[
     ("sim", &["model", "engine"], "it is an engine, behind the same trait"),
     ("sink", &["model"], "a collector: it knows OTLP, and the clock"),
     ("demo", &["model", "sink"], "shows what the sink believes"),
+    ("top", &["model", "status", "telemetry"], "shows what a board tells, escaped"),
     // The composition.
     ("pipeline", &["model", "engine", "probe", "convert", "ledger"], "one engine's way from findings to batches"),
     (
@@ -54,13 +55,14 @@ const MAY_KNOW: &[(&str, &[&str], &str)] = &[
             "sink",
             "demo",
             "explain",
+            "top",
             "pipeline",
             "status",
             "tls",
         ],
         "the root: settings become running parts",
     ),
-    ("cli", &["model", "telemetry", "config", "sink", "app"], "arguments → commands"),
+    ("cli", &["model", "telemetry", "config", "sink", "top", "app"], "arguments → commands"),
 ];
 
 /// Parts that do no I/O, wait for nothing and read no clock: all they know is passed to them.

@@ -15,6 +15,7 @@ mod run;
 mod services;
 mod settings;
 mod signals;
+mod top;
 mod wiring;
 
 use std::time::Duration;
@@ -25,6 +26,7 @@ pub use once::once;
 pub use run::{Reload, run};
 pub use settings::{goes_without, known, log_level, unsupported};
 pub use signals::End;
+pub use top::{TopOptions, top};
 
 use crate::export;
 use crate::model::engine::EngineError;
@@ -91,6 +93,9 @@ pub enum AppError {
     /// A container cannot be explained. Says why, in one line or with a line for each that may be meant.
     #[error("{0}")]
     Explain(String),
+    /// The view of `top` ended though nobody asked for it.
+    #[error("top: {0}")]
+    Top(#[from] crate::top::TopError),
     /// A probe of `once` failed, or the collector did not take what it found. Each was said before.
     #[error("{0}")]
     Once(String),

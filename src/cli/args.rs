@@ -6,10 +6,11 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::builder::{NonEmptyStringValueParser, PossibleValuesParser};
-use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap::{Args, ColorChoice, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 
 use crate::config::{Flags, LogFormat, LogLevel, Profile, Protocol, parse_duration};
+use crate::top::Column;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -54,6 +55,15 @@ Examples:
 
 Exit status: 0 explained, watched or not; 1 no such container, or its engine is out of reach.";
 
+const TOP_EXAMPLES: &str = "\
+Examples:
+  dockpulse top                                       the running agent's containers, else the engine's
+  dockpulse top --engine ssh://ops@db1 --sort memory  straight from an engine
+  dockpulse top --once --filter 'web !exited'         a table, and no more
+  dockpulse top --json | jq '.containers[].numbers.cpu'
+
+Keys: ? tells them.";
+
 const CHECK_EXAMPLES: &str = "\
 Examples:
   dockpulse config check
@@ -92,6 +102,8 @@ pub enum Command {
     Once(OnceArgs),
     /// Tell why a container is or is not watched, its identity, its series and what would retract them
     Explain(ExplainArgs),
+    /// Show what the containers do now: CPU, memory, network, disk; from the running agent, else from the engine
+    Top(TopArgs),
     /// Receive OTLP (gRPC and HTTP) and print what arrives
     Sink(SinkArgs),
     /// Look after the settings
@@ -172,6 +184,45 @@ pub struct ExplainArgs {
     /// For scripts
     #[arg(long)]
     pub json: bool,
+    /// Settings.
+    #[command(flatten)]
+    pub settings: SettingsFlags,
+}
+
+/// Flags of `top`.
+#[derive(Debug, Args)]
+#[command(after_help = TOP_EXAMPLES)]
+pub struct TopArgs {
+    /// Print one table and end; so does anything that is no terminal
+    #[arg(long)]
+    pub once: bool,
+    /// Print all that is known once, for scripts
+    #[arg(long)]
+    pub json: bool,
+    /// By which column rows are sorted
+    #[arg(long, value_name = "COLUMN", default_value = "cpu", value_parser = PossibleValuesParser::new(Column::WORDS))]
+    pub sort: String,
+    /// The other way round
+    #[arg(long)]
+    pub reverse: bool,
+    /// Show containers with these words in name, image, id, state, health or engine; !word: without it
+    #[arg(long, value_name = "WORDS", default_value = "", hide_default_value = true)]
+    pub filter: String,
+    /// When to use colours; auto: on a terminal, unless NO_COLOR is set
+    #[arg(long, value_enum, default_value_t = ColorChoice::Auto)]
+    pub color: ColorChoice,
+    /// Draw with ASCII alone; usual where the locale is not UTF-8
+    #[arg(long)]
+    pub ascii: bool,
+    /// Show a simulated engine
+    #[arg(long)]
+    pub simulate: bool,
+    /// Show a simulated engine with so many containers that come and go
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=10_000))]
+    pub containers: Option<u32>,
+    /// What the simulated engine's chance begins with
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    pub seed: u64,
     /// Settings.
     #[command(flatten)]
     pub settings: SettingsFlags,

@@ -1,12 +1,15 @@
 //! The commands: what was asked for → the library, errors → one line on stderr and an exit status.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::future::Future;
 use std::io::{self, IsTerminal, Write};
 use std::path::PathBuf;
 use std::time::Duration;
 
-use super::args::{Command, ConfigCommand, DemoArgs, ExplainArgs, SettingsFlags, SinkArgs, SinkFormat};
+use clap::ColorChoice;
+
+use super::args::{Command, ConfigCommand, DemoArgs, ExplainArgs, SettingsFlags, SinkArgs, SinkFormat, TopArgs};
 use super::{Status, completions, parse, settings};
 use crate::app::{self, AppError};
 use crate::config::{self, Errors, Loaded, Sources};
@@ -15,7 +18,8 @@ use crate::sink;
 use crate::sink::SinkOptions;
 use crate::sink::server::Listen;
 use crate::telemetry::Telemetry;
-use crate::telemetry::log::{self, Format, Log};
+use crate::telemetry::log::{self, Level, Log};
+use crate::top::{Column, Filter, Format, Order, Theme};
 
 /// How long the log may take to be written when the process ends.
 const LAST_WORDS: Duration = Duration::from_millis(500);
@@ -58,6 +62,7 @@ fn perform(command: Command, out: &mut (dyn Write + Send), err: &mut (dyn Write 
         Command::Completions { shell } => completions(shell, &mut &mut *out).map(|()| Status::Done),
         Command::Demo(args) => demo(args, err),
         Command::Sink(args) => sink(args, err),
+        Command::Top(args) => top(args, out, err),
     }
 }
 
@@ -102,6 +107,45 @@ fn demo(args: DemoArgs, err: &mut (dyn Write + Send)) -> io::Result<Status> {
         let settings = app::demo_settings(loaded.settings, loaded.origins.is_default("interval"));
         Box::pin(app::demo(settings, host, clock, telemetry, options))
     })
+}
+
+fn top(args: TopArgs, out: &mut (dyn Write + Send), err: &mut (dyn Write + Send)) -> io::Result<Status> {
+    let TopArgs { once, json, sort, reverse, filter, color, ascii, simulate, containers, seed, settings: mut flags } = args;
+    // Only what goes wrong: the view tells what happens.
+    flags.log.get_or_insert_with(|| "error".to_owned());
+    let terminal = io::stdout().is_terminal() && variables().all(|(name, value)| name != "TERM" || value != "dumb");
+    let color = match color {
+        ColorChoice::Auto => colored(&io::stdout()),
+        ColorChoice::Always => true,
+        ColorChoice::Never => false,
+    };
+    let format = if json { Some(Format::Json) } else { (once || !terminal).then_some(Format::Table) };
+    let options = app::TopOptions {
+        engine: !flags.engines.is_empty(),
+        simulate: simulate || containers.is_some(),
+        containers: containers.map(|n| n as usize),
+        seed,
+        order: Order { column: Column::of(&sort).unwrap_or(Column::Cpu), reversed: reverse },
+        filter: Filter::new(&filter),
+        theme: Theme { color, unicode: !ascii && is_unicode(variables()) },
+        format,
+    };
+    with_settings(flags, err, |start| {
+        let Start { loaded, host, clock, telemetry, log, .. } = start;
+        // Lines of the log would stand in the picture.
+        if options.format.is_none() && io::stderr().is_terminal() {
+            log.set_level(Level::OFF);
+        }
+        let settings = app::demo_settings(loaded.settings, loaded.origins.is_default("interval"));
+        Box::pin(app::top(settings, host, clock, telemetry, options, out))
+    })
+}
+
+/// Whether the locale lets more than ASCII be shown. Where there is none, as in a container, it is assumed.
+fn is_unicode(variables: impl Iterator<Item = (String, String)>) -> bool {
+    let all: BTreeMap<String, String> = variables.filter(|(_, value)| !value.is_empty()).collect();
+    let locale = ["LC_ALL", "LC_CTYPE", "LANG"].into_iter().find_map(|name| all.get(name));
+    locale.is_none_or(|locale| ["utf-8", "utf8"].iter().any(|word| locale.to_lowercase().contains(word)))
 }
 
 fn sink(args: SinkArgs, err: &mut (dyn Write + Send)) -> io::Result<Status> {
@@ -205,8 +249,8 @@ fn with_settings<'a>(
 fn start_log(loaded: &Loaded, clock: Clock) -> Result<Log, String> {
     let settings = &loaded.settings.log;
     let format = match settings.format {
-        config::LogFormat::Text => Format::Text,
-        config::LogFormat::Json => Format::Json,
+        config::LogFormat::Text => log::Format::Text,
+        config::LogFormat::Json => log::Format::Json,
     };
     log::init(app::log_level(settings.level), format, colored(&io::stderr()), clock).map_err(|e| e.to_string())
 }
