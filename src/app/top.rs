@@ -13,7 +13,6 @@ use super::engines::{Running, Way, watched};
 use super::signals::{End, hangup};
 use super::{AppError, board};
 use crate::config::Settings;
-use crate::model::Text;
 use crate::model::batch::{Batch, Point};
 use crate::model::published::Believed;
 use crate::model::series::Resource;

@@ -24,14 +24,17 @@ struct Line {
 
 /// How many lines it takes where there are `height` in all.
 pub(super) fn height(top: &Top, height: u16, now: Now) -> u16 {
-    let wanted = u16::try_from(lines(top, now).len()).unwrap_or(u16::MAX).saturating_add(2);
-    match height {
-        0..4 => 0,
-        4..10 => 1 + u16::from(alarm(top, now).is_some()),
-        10..18 => wanted.min(3),
-        18..28 => wanted.min(6),
-        _ => wanted,
-    }
+    let alarm = u16::from(alarm(top, now).is_some());
+    let lines = u16::try_from(lines(top, now).len()).unwrap_or(u16::MAX);
+    let of_height = match height {
+        0..4 => return 0,
+        4..10 => 0,
+        10..18 => 1,
+        18..28 => 4,
+        _ => u16::MAX,
+    };
+    // The last one is free where there is room for that.
+    1 + alarm + lines.min(of_height) + u16::from(height >= 18)
 }
 
 /// Draws it.
@@ -39,13 +42,12 @@ pub(super) fn draw(canvas: &mut Canvas<'_>, top: &Top, area: Rect, now: Now) {
     let mut rows = area.rows();
     let Some(first) = rows.next() else { return };
     title(canvas, top, first, now);
-    let alarm = alarm(top, now);
-    if let (Some(alarm), Some(row)) = (&alarm, rows.next()) {
+    if let Some(alarm) = alarm(top, now)
+        && let Some(row) = rows.next()
+    {
         canvas.text(row.x, row.y, row.width, &format!(" {alarm} "), Look::Alarm);
     }
-    // The last line stays free, if there are enough.
-    let last = area.bottom().saturating_sub(u16::from(area.height > 3));
-    for (row, line) in rows.zip(lines(top, now)).filter(|(row, _)| row.y < last) {
+    for (row, line) in rows.zip(lines(top, now)) {
         canvas.text(row.x + 1, row.y, LABEL, line.label, Look::Dim);
         let x = row.x + 1 + LABEL;
         canvas.groups(x, row.y, row.right().saturating_sub(x), &line.groups);

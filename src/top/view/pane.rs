@@ -48,7 +48,11 @@ pub(super) fn retractions(
     at: u64,
     of: Option<&str>,
 ) -> bool {
-    let is_its = |r: &&Retraction| of.is_none_or(|id| r.container.as_ref().is_some_and(|whom| &*whom.id == id));
+    let is_its = |r: &&Retraction| match of {
+        Some(id) => r.container.as_ref().is_some_and(|whom| &*whom.id == id),
+        // The state column shows it.
+        None => &*r.reason != "state_changed",
+    };
     let several = scene.engines.len() > 1;
     let mut any = false;
     for (row, retraction) in rows.zip(scene.retractions.iter().rev().filter(is_its)) {
