@@ -110,7 +110,8 @@ fn demo(args: DemoArgs, err: &mut (dyn Write + Send)) -> io::Result<Status> {
 }
 
 fn top(args: TopArgs, out: &mut (dyn Write + Send), err: &mut (dyn Write + Send)) -> io::Result<Status> {
-    let TopArgs { once, json, sort, reverse, filter, color, ascii, simulate, containers, seed, settings: mut flags } = args;
+    let TopArgs { once, json, sort, reverse, filter, color, ascii, simulate, containers, seed, settings: mut flags } =
+        args;
     // Only what goes wrong: the view tells what happens.
     flags.log.get_or_insert_with(|| "error".to_owned());
     let terminal = io::stdout().is_terminal() && variables().all(|(name, value)| name != "TERM" || value != "dumb");

@@ -75,7 +75,8 @@ mod tests {
     #[test]
     fn all_words_have_to_be_there_in_small_or_large_letters() {
         let engine = EngineRow { name: "Größe".into(), ..EngineRow::default() };
-        for text in ["", "web", "WEB", "nginx -1", "69df", "running", "unhealthy", "größe", "!db", "web !exited", " ! "] {
+        for text in ["", "web", "WEB", "nginx -1", "69df", "running", "unhealthy", "größe", "!db", "web !exited", " ! "]
+        {
             assert!(Filter::new(text).passes(&row(), Some(&engine)), "{text}");
         }
         for text in ["db", "web db", "!web", "0eab", "run", "healthy", "!running", "größer"] {

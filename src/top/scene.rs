@@ -6,7 +6,7 @@ use super::history::{History, depth};
 use crate::model::Text;
 use crate::model::time::Monotonic;
 use crate::status::{
-    Agent, ContainerRow, Delivery, Delta, EngineRow, Export, Note, NOTES, Outbox, RETRACTIONS, Retraction, Totals,
+    Agent, ContainerRow, Delivery, Delta, EngineRow, Export, NOTES, Note, Outbox, RETRACTIONS, Retraction, Totals,
 };
 
 /// A container, by its engine's number and its id.

@@ -161,7 +161,8 @@ impl Top {
     /// Rows anew after a change of what is known, the order or the filter.
     pub fn arrange(&mut self) {
         let scene = self.frozen.as_deref().unwrap_or(&self.scene);
-        let shown = |container: &Container| self.filter.passes(&container.row, scene.engines.get(&container.row.engine));
+        let shown =
+            |container: &Container| self.filter.passes(&container.row, scene.engines.get(&container.row.engine));
         let mut rows: Vec<(&Key, &Container)> = scene.containers.iter().filter(|(_, c)| shown(c)).collect();
         rows.sort_unstable_by(|(_, a), (_, b)| self.order.compare(a, b));
         self.rows = rows.into_iter().map(|(key, _)| key.clone()).collect();

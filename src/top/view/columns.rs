@@ -158,7 +158,10 @@ mod tests {
         assert_eq!(words(39, false), "name state cpu memory");
         assert_eq!(words(79, false), "name state cpu memory rx tx age");
         assert_eq!(words(119, false), "name state health cpu memory rx tx read written pids age");
-        assert_eq!(words(200, true), "name engine state health cpu trend memory rx tx read written pids restarts series age image");
+        assert_eq!(
+            words(200, true),
+            "name engine state health cpu trend memory rx tx read written pids restarts series age image"
+        );
     }
 
     #[test]

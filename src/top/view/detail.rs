@@ -16,11 +16,13 @@ type Group = Vec<(Look, String)>;
 
 const LABEL: u16 = 12;
 /// The columns of a value before its curve, and the narrowest curve.
-const VALUE: u16 = 34;
+const VALUE: u16 = 38;
 const NARROW_VALUE: u16 = 22;
 const LEAST_CURVE: u16 = 10;
 /// A curve is no higher.
-const MOST_LINES: u16 = 4;
+const MOST_LINES: u16 = 3;
+/// Lines that are left for retractions where curves are higher than one.
+const LEFT_BELOW: u16 = 5;
 
 const MEASURES: [(&str, Measure); 6] = [
     ("CPU", Measure::Cpu),
@@ -111,7 +113,7 @@ fn processes(numbers: &Numbers) -> Vec<Group> {
 fn curves(canvas: &mut Canvas<'_>, container: &Container, area: Rect) -> Rect {
     let measures = u16::try_from(MEASURES.len()).unwrap_or(1);
     // What is left is for retractions, if there is room for that, too.
-    let lines = (area.height.saturating_sub(1) / measures).saturating_sub(1).clamp(1, MOST_LINES);
+    let lines = (area.height.saturating_sub(1 + LEFT_BELOW) / measures).saturating_sub(1).clamp(1, MOST_LINES);
     let value = if area.width >= 100 { VALUE } else { NARROW_VALUE };
     let gap = u16::from(area.height > measures + 2);
     let mut y = area.y + gap;
@@ -154,7 +156,8 @@ fn said(container: &Container, measure: Measure) -> (Look, String, String) {
     match measure {
         Measure::Cpu => {
             let of = numbers.cpu_limit.map_or(String::new(), |limit| format!(" of {} CPUs", trimmed(limit)));
-            let look = numbers.cpu.zip(numbers.cpu_limit).map_or(Look::Accent, |(cpu, limit)| cells::of_limit(cpu / limit));
+            let look =
+                numbers.cpu.zip(numbers.cpu_limit).map_or(Look::Accent, |(cpu, limit)| cells::of_limit(cpu / limit));
             let now = numbers.cpu.map_or(UNKNOWN.to_owned(), |cpu| format!("{}{of}", percent(cpu)));
             (look, now, format!("most {}", percent(f64::from(most))))
         }
@@ -163,7 +166,11 @@ fn said(container: &Container, measure: Measure) -> (Look, String, String) {
             let of = numbers.memory_limit.map_or(String::new(), |limit| format!(" of {}", bytes_long(limit as f64)));
             let now = numbers.memory.map_or(UNKNOWN.to_owned(), |m| format!("{}{of}", bytes_long(m as f64)));
             let share_said = share.map_or(String::new(), |share| format!("{} of its limit, ", percent(share)));
-            (share.map_or(Look::Accent, cells::of_limit), now, format!("{share_said}most {}", bytes_long(f64::from(most))))
+            (
+                share.map_or(Look::Accent, cells::of_limit),
+                now,
+                format!("{share_said}most {}", bytes_long(f64::from(most))),
+            )
         }
         Measure::Received => rate(numbers.received_rate, numbers.received),
         Measure::Sent => rate(numbers.sent_rate, numbers.sent),

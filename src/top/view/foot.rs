@@ -19,7 +19,8 @@ const TABLE: [Pair; 9] = [
     ("i", "reverse"),
     ("Tab", "notes"),
 ];
-const DETAIL: [Pair; 5] = [("q", "quit"), ("?", "help"), ("Esc", "back"), ("j k", "next, previous"), ("Space", "pause")];
+const DETAIL: [Pair; 5] =
+    [("q", "quit"), ("?", "help"), ("Esc", "back"), ("j k", "next, previous"), ("Space", "pause")];
 const EDITING: [Pair; 2] = [("Enter", "keep"), ("Esc", "show all")];
 
 /// Draws it.

@@ -8,7 +8,7 @@ const KEYS: [(&str, &str); 17] = [
     ("up down, k j", "select a container; the selection stays with it"),
     ("PgUp PgDn, g G", "a page up or down; to the first, to the last"),
     ("Enter", "the selected container alone, with its last minutes"),
-    ("/", "filter: words in name, image, id, state, health, engine; !word: not"),
+    ("/", "filter by words in name, image, state, engine...; !word: without it"),
     ("< >", "sort by the column to the left or right"),
     ("i", "reverse the order; so does a sort key pressed again"),
     ("c m p", "sort by CPU, memory, processes"),
@@ -21,7 +21,7 @@ const KEYS: [(&str, &str); 17] = [
     ("Esc", "close what is open, clear the filter, then quit"),
     ("q Ctrl-C", "quit"),
     ("", ""),
-    ("bars", "CPU: of its limit, else of one processor; memory: of its limit, if it has one"),
+    ("bars", "of the limit; CPU without a limit: of one processor"),
 ];
 const KEY: u16 = 16;
 

@@ -21,7 +21,8 @@ pub(super) fn draw(canvas: &mut Canvas<'_>, top: &Top, area: Rect, now: Now) {
     let Some(first) = rows.next() else { return };
     let notes = top.pane == Pane::Notes;
     let scene = top.scene();
-    heading(canvas, first, if notes { "NOTES" } else { "RETRACTIONS" }, if notes { "" } else { "NOTES" });
+    let (title, other) = if notes { ("NOTES", "r: retractions") } else { ("RETRACTIONS", "Tab: notes") };
+    heading(canvas, first, title, other);
     let at = scene.now(now.mono);
     let found = if notes { self::notes(canvas, scene, rows, at) } else { retractions(canvas, scene, rows, at, None) };
     if !found {
@@ -30,11 +31,11 @@ pub(super) fn draw(canvas: &mut Canvas<'_>, top: &Top, area: Rect, now: Now) {
     }
 }
 
-/// A title in a line, and what Tab leads to.
+/// A title in a line, and what else could be seen.
 pub(super) fn heading(canvas: &mut Canvas<'_>, area: Rect, title: &str, other: &str) {
     canvas.rule(area.x, area.y, area.width);
     canvas.text(area.x + 1, area.y, area.width.saturating_sub(2), &format!(" {title} "), Look::Bold);
-    let other = if other.is_empty() { String::new() } else { format!(" Tab: {} ", other.to_lowercase()) };
+    let other = if other.is_empty() { String::new() } else { format!(" {other} ") };
     if area.width > 30 + width(&other) {
         canvas.right(area.x, area.y, area.width.saturating_sub(1), &other, Look::Dim);
     }
@@ -59,7 +60,8 @@ pub(super) fn retractions(
         any = true;
         let Retraction { container, series, reason, engine, at: when, .. } = retraction;
         let series = counted((*series).into(), "series", "series");
-        let mut groups = vec![(reason_look(reason), padded(&escaped(reason), REASON)), (Look::Plain, padded(&series, SERIES))];
+        let mut groups =
+            vec![(reason_look(reason), padded(&escaped(reason), REASON)), (Look::Plain, padded(&series, SERIES))];
         let name = container.as_ref().map_or_else(|| format!("engine {}", escaped(engine)), |whom| called(whom, of));
         groups.push((Look::Plain, format!("  {name}")));
         if several && container.is_some() {

@@ -155,7 +155,8 @@ fn empty(canvas: &mut Canvas<'_>, top: &Top, area: Rect) {
     let room = usize::from(area.width.saturating_sub(2)).max(1);
     let mut line = String::new();
     let mut rows = area.rows().skip(usize::from(area.height > 4));
-    let mut say = |line: &str| rows.next().map(|row| canvas.text(row.x + 1, row.y, row.width.saturating_sub(1), line, look));
+    let mut say =
+        |line: &str| rows.next().map(|row| canvas.text(row.x + 1, row.y, row.width.saturating_sub(1), line, look));
     for word in text.split(' ') {
         if !line.is_empty() && usize::from(width(&line)) + 1 + usize::from(width(word)) > room {
             say(&line);
