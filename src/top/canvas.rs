@@ -151,7 +151,7 @@ impl Canvas<'_> {
         at
     }
 
-    /// Groups of pieces with a sign between; those at the end that do not fit are left out.
+    /// Groups of pieces with a sign between; what does not fit is left out, or cut if it tells of something that is wrong.
     pub(super) fn groups(&mut self, x: u16, y: u16, room: u16, groups: &[Vec<(Look, String)>]) -> u16 {
         let between = self.signs().between;
         let mut at = x;
@@ -159,7 +159,9 @@ impl Canvas<'_> {
             let takes: u16 = group.iter().map(|(_, text)| width(text)).fold(0, u16::saturating_add);
             let gap = if at == x { 0 } else { width(between) };
             if at > x && (at - x).saturating_add(gap).saturating_add(takes) > room {
-                break;
+                if !group.iter().any(|(look, _)| matches!(look, Look::Bad | Look::Warn)) {
+                    break;
+                }
             }
             if gap > 0 {
                 at += self.text(at, y, gap, between, Look::Dim);

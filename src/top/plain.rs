@@ -49,6 +49,7 @@ pub async fn once(
                 Err(SourceError::Lost(why)) => {
                     last = why;
                     tokio::time::sleep(PAUSE).await;
+                    continue;
                 }
             }
             if let Some(missing) = missing(&top) {

@@ -108,9 +108,9 @@ fn a_filter_is_seen_at_work_while_it_is_written() {
     assert_eq!(names(&top), ["paused", "migrate"]);
     type_in(&mut top, "n");
     assert_eq!(top.order.column, Column::Name, "keys are keys again");
-    type_in(&mut top, "/zzz");
+    type_in(&mut top, "/ zzz");
     let none = picture(&mut top, PLAIN, (80, 24), at(1));
-    assert!(none.contains("no container matches !runningzzz; Esc shows all"), "{none}");
+    assert!(none.contains("no container matches !running zzz; Esc shows all"), "{none}");
     type_in(&mut top, "\x1b");
     assert_eq!(names(&top).len(), 6);
 }

@@ -3,7 +3,7 @@
 use ratatui::layout::Rect;
 
 use crate::top::canvas::{Canvas, Look, escaped, width};
-use crate::top::sizes::count;
+use crate::top::sizes::{count, counted};
 use crate::top::state::Top;
 
 type Pair = (&'static str, &'static str);
@@ -61,6 +61,7 @@ fn place(top: &Top) -> String {
     let of = if shown == all { count(all as u64) } else { format!("{} of {}", count(shown as u64), count(all as u64)) };
     match top.selection().and_then(|selected| top.rows().iter().position(|key| key == selected)) {
         Some(at) => format!("{}/{of}", count(at as u64 + 1)),
+        None if shown == all => counted(all as u64, "container", "containers"),
         None => of,
     }
 }

@@ -156,12 +156,9 @@ fn engine(row: &EngineRow, at: u64) -> Vec<Group> {
             let since = row.failing_since.map_or(String::new(), |t| format!(" for {}", age_long(at.saturating_sub(t))));
             let why = row.error.as_deref().map_or_else(|| "it does not answer".to_owned(), escaped);
             let again = row.retry_at.map(|t| t.saturating_sub(at).div_ceil(1000)).filter(|s| *s > 0);
-            let again = again.map_or(String::new(), |s| format!("again in {s} s, "));
-            vec![vec![
-                (Look::Bold, name),
-                (Look::Bad, format!(" DOWN{since}")),
-                (Look::Plain, format!(" {again}{why}")),
-            ]]
+            let again = again.map_or(String::new(), |s| format!(", again in {s} s"));
+            let down = format!(" DOWN{since}");
+            vec![vec![(Look::Bold, name), (Look::Bad, down), (Look::Plain, format!("{again}: {why}"))]]
         }
         None => vec![vec![(Look::Bold, name), (Look::Dim, " not known yet".to_owned())]],
         Some(true) => {
