@@ -39,6 +39,7 @@
 pub mod app;
 pub mod cli;
 pub mod config;
+pub mod control;
 pub mod convert;
 pub mod demo;
 pub mod engine;

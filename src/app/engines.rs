@@ -185,8 +185,8 @@ struct Member {
     task: task::Id,
 }
 
-/// The way to each of them, for whoever hears of requests.
-type Controls = Arc<Mutex<Vec<mpsc::Sender<Control>>>>;
+/// The way to each of them, for whoever hears of requests, and for the control API.
+pub(super) type Controls = Arc<Mutex<Vec<mpsc::Sender<Control>>>>;
 
 impl Running {
     /// Starts to watch all of them. What is `believed` of them goes on or ends as it turns out; what is believed of others
@@ -287,6 +287,11 @@ impl Running {
             // A pipeline that is behind with so many requests has one of this kind already.
             let _ = member.control.try_send(what());
         }
+    }
+
+    /// The way to each pipeline, as long as it is watched.
+    pub(super) fn controls(&self) -> Controls {
+        self.controls.clone()
     }
 
     /// Ends all pipelines: everything is in the outbox then.

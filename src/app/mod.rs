@@ -8,13 +8,14 @@ mod engines;
 mod explain;
 mod names;
 mod once;
+mod operations;
 mod orphans;
 mod outbox;
 mod run;
-#[expect(dead_code, reason = "the page and the control API begin here")]
 mod services;
 mod settings;
 mod signals;
+mod status;
 mod top;
 mod wiring;
 
@@ -26,6 +27,7 @@ pub use once::once;
 pub use run::{Reload, run};
 pub use settings::{goes_without, known, log_level, unsupported};
 pub use signals::End;
+pub use status::{StatusOptions, control_address, control_flag, status};
 pub use top::{TopOptions, top};
 
 use crate::export;
@@ -90,6 +92,12 @@ pub enum AppError {
     /// The embedded collector cannot listen.
     #[error(transparent)]
     Listen(#[from] crate::sink::server::ListenError),
+    /// A running agent cannot be asked.
+    #[error(transparent)]
+    Control(#[from] crate::control::Error),
+    /// There is no agent to ask.
+    #[error("{0}")]
+    Status(String),
     /// A container cannot be explained. Says why, in one line or with a line for each that may be meant.
     #[error("{0}")]
     Explain(String),

@@ -1,17 +1,20 @@
 //! `dockpulse run`: the agent.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::signal::unix::Signal;
-use tokio::sync::watch;
+use tokio::sync::{mpsc, watch};
 use tokio::time::{Interval, MissedTickBehavior};
 
 use super::engines::{Running, Way, watched};
+use super::operations::{InEffect, Operating, WISHES, Wish};
 use super::services::Services;
 use super::settings::OwnWay;
 use super::signals::{End, hangup};
-use super::{AppError, board, outbox, settings, unsupported, wiring};
+use super::{AppError, board, operations, outbox, settings, unsupported, wiring};
 use crate::config::{Errors, Loaded, Settings};
+use crate::control::Reloaded;
 use crate::export::{Connector, Unsent};
 use crate::model::Text;
 use crate::model::time::{Clock, Monotonic};
@@ -42,8 +45,9 @@ pub async fn run(
     reload: Reload,
 ) -> Result<(), AppError> {
     let (mut end, mut hangup) = (End::new()?, hangup()?);
-    let Loaded { settings, file, .. } = loaded;
-    let board = board::board(&settings, &agent_host, file.as_deref(), clock, &telemetry);
+    let board = board::board(&loaded.settings, &agent_host, loaded.file.as_deref(), clock, &telemetry);
+    let in_effect = InEffect::new(loaded);
+    let settings = in_effect.get().settings.clone();
     let export = settings::export(&settings, &telemetry)?;
     let watched = watched(&settings, &agent_host, &telemetry)?;
     let connector = Connector::new(&export);
@@ -54,13 +58,29 @@ pub async fn run(
         () = end.asked() => return Ok(()),
     };
     let way = way.shown_on(board.clone(), &settings);
-    let services = Services::new();
+    let mut services = Services::new();
+    let control = operations::listen(&in_effect.get(), &telemetry).await?;
     telemetry.record(&started(&settings));
     let running = Running::start(watched, believed, &way, Until::Told);
     let worker = wiring::worker(&export, &way, running.refusals())?;
+    let (wish, wishes) = mpsc::channel(WISHES);
+    if let Some(control) = control {
+        let (engines, queue) = (running.controls(), way.queue.clone());
+        let board = board.clone();
+        let operations = Operating {
+            board: board.clone(),
+            engines,
+            queue,
+            log: log.clone(),
+            clock,
+            in_effect: in_effect.clone(),
+            wish,
+        };
+        services.serve(|stop| control.serve(board, Arc::new(operations), stop.asked()));
+    }
     let (deadline_to, ending) = watch::channel(None);
     let mut delivering = Box::pin(worker.run(ending));
-    let mut agent = Agent { settings, agent_host, telemetry, log, board, running, reload };
+    let mut agent = Agent { settings, agent_host, telemetry, log, board, running, reload, in_effect, wishes };
     let crash = tokio::select! {
         _ = &mut delivering => return Err(AppError::Crashed("the export".to_owned())),
         crash = agent.serve(&mut end, &mut hangup) => crash,
@@ -133,6 +153,8 @@ struct Agent {
     board: Handle,
     running: Running,
     reload: Reload,
+    in_effect: InEffect,
+    wishes: mpsc::Receiver<Wish>,
 }
 
 /// How often it is said that a certificate is not verified, after the start has said it.
@@ -178,38 +200,47 @@ impl Agent {
                     return None;
                 }
                 crash = self.running.crashed() => return Some(crash),
-                _ = hangup.recv() => self.reload().await,
+                _ = hangup.recv() => {
+                    self.reload().await;
+                }
+                Some(Wish(answer)) = self.wishes.recv() => {
+                    // Who does not wait any more has his wish all the same.
+                    let _ = answer.send(self.reload().await);
+                }
             }
         }
     }
 
     /// Takes new settings as far as they can be changed while it runs: what is watched, and what is published.
-    async fn reload(&mut self) {
+    async fn reload(&mut self) -> Reloaded {
         let loaded = match (self.reload)() {
             Ok(loaded) => loaded,
-            Err(errors) => return self.reject(errors.iter().map(ToString::to_string).collect()),
+            Err(errors) => return self.reject(errors.iter().map(ToString::to_string).collect(), Vec::new()),
         };
-        let mut errors = unsupported(&loaded.settings);
-        errors.extend(self.needs_restart(&loaded.settings));
-        if !errors.is_empty() {
-            return self.reject(errors);
+        let (errors, restart) = (unsupported(&loaded.settings), self.needs_restart(&loaded.settings));
+        if !errors.is_empty() || !restart.is_empty() {
+            return self.reject(errors, restart);
         }
         let watched = match watched(&loaded.settings, &self.agent_host, &self.telemetry) {
             Ok(watched) => watched,
-            Err(error) => return self.reject(vec![error.to_string()]),
+            Err(error) => return self.reject(vec![error.to_string()], Vec::new()),
         };
         let changed = self.changed(&loaded.settings);
-        self.settings = loaded.settings;
+        self.settings = loaded.settings.clone();
+        self.in_effect.set(loaded);
         board::set(&self.board, &self.settings);
         self.log.set_level(settings::log_level(self.settings.log.level));
         if changed.iter().any(|key| !NOT_OF_ENGINES.contains(&key.as_str())) {
             self.running.change(watched).await;
         }
-        self.telemetry.record(&Event::SettingsReloaded { changed });
+        self.telemetry.record(&Event::SettingsReloaded { changed: changed.clone() });
+        Reloaded { applied: true, changed, ..Reloaded::default() }
     }
 
-    fn reject(&self, errors: Vec<String>) {
-        self.telemetry.record(&Event::SettingsRejected { errors });
+    fn reject(&self, errors: Vec<String>, needs_restart: Vec<String>) -> Reloaded {
+        let restart = needs_restart.iter().map(|key| format!("{key}: needs a restart"));
+        self.telemetry.record(&Event::SettingsRejected { errors: errors.iter().cloned().chain(restart).collect() });
+        Reloaded { needs_restart, errors, ..Reloaded::default() }
     }
 
     fn needs_restart(&self, new: &Settings) -> Vec<String> {
@@ -217,10 +248,12 @@ impl Agent {
         let keys = [
             ("export", !old.export.is_same(&new.export)),
             ("outbox", old.outbox != new.outbox),
+            ("status", old.status != new.status),
+            ("control", old.control != new.control),
             ("telemetry", old.telemetry != new.telemetry),
             ("log.format", old.log.format != new.log.format),
         ];
-        keys.into_iter().filter(|(_, differs)| *differs).map(|(key, _)| format!("{key}: needs a restart")).collect()
+        keys.into_iter().filter(|(_, differs)| *differs).map(|(key, _)| key.to_owned()).collect()
     }
 
     fn changed(&self, new: &Settings) -> Vec<String> {

@@ -7,12 +7,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
+use futures_util::{Stream, StreamExt};
 
 use super::demo::simulated;
 use super::engines::{Running, Way, watched};
 use super::signals::{End, hangup};
-use super::{AppError, board};
+use super::{AppError, board, operations};
 use crate::config::Settings;
+use crate::control::{self, Address, Client};
 use crate::model::batch::{Batch, Point};
 use crate::model::published::Believed;
 use crate::model::series::Resource;
@@ -29,6 +31,8 @@ const PAUSE: Duration = Duration::from_millis(300);
 /// What is to be shown, and how.
 #[derive(Debug, Clone)]
 pub struct TopOptions {
+    /// Where the agent is that is to be asked; `None`: where the settings say.
+    pub agent: Option<Address>,
     /// The engine itself, even if an agent runs.
     pub engine: bool,
     /// A simulated engine.
@@ -66,7 +70,10 @@ pub async fn top(
             _ = hangup.recv() => {}
         }
     };
-    let (source, origin) = source(&settings, &agent_host, clock, telemetry, &options)?;
+    let (source, origin) = match agent(&settings, &options).await? {
+        Ok(agent) => (Box::new(agent) as Box<dyn Source>, Origin::Agent),
+        Err(origin) => (engines(&settings, &agent_host, clock, telemetry, &options)?, origin),
+    };
     let view = Top::new(origin, options.order, options.filter);
     match options.format {
         Some(format) => top::once(source, view, format, &clock, ended, out).await?,
@@ -75,27 +82,96 @@ pub async fn top(
     Ok(())
 }
 
-fn source(
+/// The agent, if one answers or one was asked for by name; else what to show instead.
+async fn agent(settings: &Settings, options: &TopOptions) -> Result<Result<Agent, Origin>, AppError> {
+    if options.simulate {
+        return Ok(Err(Origin::Simulated));
+    }
+    if let Some(address) = options.agent.clone() {
+        return Ok(Ok(Agent::reach(address).await?));
+    }
+    if options.engine {
+        return Ok(Err(Origin::Engine("--engine asks for the engine itself".into())));
+    }
+    let Some(address) = operations::address(&settings.control.listen) else {
+        return Ok(Err(Origin::Engine("control.listen is off, so no agent can be asked".into())));
+    };
+    let why = match Agent::reach(address).await {
+        Ok(agent) => return Ok(Ok(agent)),
+        Err(control::Error::NoAgent { address }) => format!("no agent answers at {address}"),
+        Err(error) => error.to_string(),
+    };
+    Ok(Err(Origin::Engine(why.into())))
+}
+
+fn engines(
     settings: &Settings,
     agent_host: &str,
     clock: Clock,
     telemetry: Telemetry,
     options: &TopOptions,
-) -> Result<(Box<dyn Source>, Origin), AppError> {
+) -> Result<Box<dyn Source>, AppError> {
     let mut watched = watched(settings, agent_host, &telemetry)?;
     let mut story: Story = Box::pin(pending());
-    let mut origin = Origin::Engine("--engine asks for the engine itself".into());
     if options.simulate {
         let (engines, driver) = simulated(watched, clock, options.containers, options.seed)?;
         watched = engines;
         story = Box::pin(driver.drive(|_| ()));
-        origin = Origin::Simulated;
     }
     let board = board::board(settings, agent_host, None, clock, &telemetry);
     let reader = board.reader();
     let way = Way::unsent(clock, telemetry).shown_on(board, settings);
     let running = Running::start(watched, Believed::default(), &way, Until::Told);
-    Ok((Box::new(Here { reader, running, story }), origin))
+    Ok(Box::new(Here { reader, running, story }))
+}
+
+type Deltas = Pin<Box<dyn Stream<Item = Result<Delta, control::Error>>>>;
+
+/// A running agent.
+struct Agent {
+    address: Address,
+    /// Nothing while it is lost.
+    deltas: Option<Deltas>,
+}
+
+impl Agent {
+    async fn reach(address: Address) -> Result<Self, control::Error> {
+        let deltas = Self::watch(&address).await?;
+        Ok(Self { address, deltas: Some(deltas) })
+    }
+
+    async fn watch(address: &Address) -> Result<Deltas, control::Error> {
+        Ok(Box::pin(Client::connect(address).await?.watch(0, PAUSE).await?))
+    }
+}
+
+#[async_trait(?Send)]
+impl Source for Agent {
+    async fn next(&mut self) -> Result<Delta, SourceError> {
+        let lost = |error: control::Error| SourceError::Lost(error.to_string());
+        let mut deltas = match self.deltas.take() {
+            Some(deltas) => deltas,
+            None => Self::watch(&self.address).await.map_err(lost)?,
+        };
+        let mut told = Delta::default();
+        for part in 0.. {
+            let ended = || control::Error::Ended { address: self.address.clone() };
+            let next = deltas.next().await.unwrap_or_else(|| Err(ended())).map_err(lost)?;
+            let revision = next.revision;
+            if part == 0 {
+                told = next;
+            } else {
+                told.revision = revision;
+                told.containers.extend(next.containers);
+            }
+            // Without one, more of it follows.
+            if revision != 0 {
+                break;
+            }
+        }
+        self.deltas = Some(deltas);
+        Ok(told)
+    }
 }
 
 type Story = Pin<Box<dyn Future<Output = ()>>>;

@@ -9,7 +9,9 @@ use clap::builder::{NonEmptyStringValueParser, PossibleValuesParser};
 use clap::{Args, ColorChoice, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 
+use crate::app;
 use crate::config::{Flags, LogFormat, LogLevel, Profile, Protocol, parse_duration};
+use crate::control::Address;
 use crate::top::Column;
 
 const EXAMPLES: &str = "\
@@ -64,6 +66,15 @@ Examples:
 
 Keys: ? tells them.";
 
+const STATUS_EXAMPLES: &str = "\
+Examples:
+  dockpulse status
+  dockpulse status --watch
+  dockpulse status --json | jq .export
+  dockpulse status --control unix:///run/dockpulse/control.sock
+
+Exit status: 0 an agent has told, 1 none answers.";
+
 const CHECK_EXAMPLES: &str = "\
 Examples:
   dockpulse config check
@@ -100,6 +111,8 @@ pub enum Command {
     Demo(DemoArgs),
     /// Probe once, push once, wait for the collector's answer and sum it up; for CI and cron
     Once(OnceArgs),
+    /// Tell what the running agent does: its engines, the export, the outbox, the last retractions
+    Status(StatusArgs),
     /// Tell why a container is or is not watched, its identity, its series and what would retract them
     Explain(ExplainArgs),
     /// Show what the containers do now: CPU, memory, network, disk; from the running agent, else from the engine
@@ -174,6 +187,32 @@ pub struct DemoArgs {
     pub settings: SettingsFlags,
 }
 
+/// Flags of `status`.
+#[derive(Debug, Args)]
+#[command(after_help = STATUS_EXAMPLES)]
+pub struct StatusArgs {
+    /// For scripts: everything, containers included
+    #[arg(long)]
+    pub json: bool,
+    /// Go on telling, once a second; with --json one object a line
+    #[arg(long)]
+    pub watch: bool,
+    /// Which agent.
+    #[command(flatten)]
+    pub control: ControlFlags,
+    /// Settings.
+    #[command(flatten)]
+    pub settings: SettingsFlags,
+}
+
+/// Which agent is asked.
+#[derive(Debug, Clone, Default, Args)]
+pub struct ControlFlags {
+    /// The running agent's control API: unix:///PATH or tcp://127.0.0.1:PORT [default: control.listen of the settings]
+    #[arg(long, value_name = "ADDRESS", value_parser = app::control_flag)]
+    pub control: Option<Address>,
+}
+
 /// Flags of `explain`.
 #[derive(Debug, Args)]
 #[command(after_help = EXPLAIN_EXAMPLES)]
@@ -184,6 +223,9 @@ pub struct ExplainArgs {
     /// For scripts
     #[arg(long)]
     pub json: bool,
+    /// Which agent is asked first, if one runs.
+    #[command(flatten)]
+    pub control: ControlFlags,
     /// Settings.
     #[command(flatten)]
     pub settings: SettingsFlags,
@@ -223,6 +265,9 @@ pub struct TopArgs {
     /// What the simulated engine's chance begins with
     #[arg(long, value_name = "N", default_value_t = 1)]
     pub seed: u64,
+    /// The running agent.
+    #[command(flatten)]
+    pub control: ControlFlags,
     /// Settings.
     #[command(flatten)]
     pub settings: SettingsFlags,

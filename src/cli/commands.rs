@@ -9,7 +9,9 @@ use std::time::Duration;
 
 use clap::ColorChoice;
 
-use super::args::{Command, ConfigCommand, DemoArgs, ExplainArgs, SettingsFlags, SinkArgs, SinkFormat, TopArgs};
+use super::args::{
+    Command, ConfigCommand, DemoArgs, ExplainArgs, SettingsFlags, SinkArgs, SinkFormat, StatusArgs, TopArgs,
+};
 use super::{Status, completions, parse, settings};
 use crate::app::{self, AppError};
 use crate::config::{self, Errors, Loaded, Sources};
@@ -51,13 +53,15 @@ fn perform(command: Command, out: &mut (dyn Write + Send), err: &mut (dyn Write 
             Box::pin(app::once(loaded.settings, host, clock, telemetry, args.retract, out))
         }),
         Command::Explain(args) => {
-            let ExplainArgs { container, json, settings } = args;
-            let options = app::ExplainOptions { container, json, color: colored(&io::stdout()) };
+            let ExplainArgs { container, json, control, settings } = args;
+            let agent = control.control;
+            let options = app::ExplainOptions { container, json, agent, color: colored(&io::stdout()) };
             with_settings(settings, err, |start| {
                 let Start { loaded, host, clock, telemetry, .. } = start;
                 Box::pin(app::explain(loaded, host, clock, telemetry, options, out))
             })
         }
+        Command::Status(args) => status(args, out, err),
         Command::Config { command } => with_config(command, out, err),
         Command::Completions { shell } => completions(shell, &mut &mut *out).map(|()| Status::Done),
         Command::Demo(args) => demo(args, err),
@@ -92,6 +96,26 @@ fn check(
     Ok(usage(err, &lacking.join("\ndockpulse: ")))
 }
 
+/// Where the agent is may be said; else the settings say it.
+fn status(args: StatusArgs, out: &mut (dyn Write + Send), err: &mut (dyn Write + Send)) -> io::Result<Status> {
+    let StatusArgs { json, watch, control, settings } = args;
+    let options = app::StatusOptions { json, watch, color: colored(&io::stdout()) };
+    let Some(address) = control.control else {
+        return with_settings(settings, err, |start| {
+            Box::pin(async move { app::status(app::control_address(&start.loaded)?, options, out).await })
+        });
+    };
+    let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => return Ok(fail(err, &format!("cannot start: {error}"))),
+    };
+    match runtime.block_on(app::status(address, options, out)) {
+        Ok(()) => Ok(Status::Done),
+        Err(AppError::Io(error)) => Err(error),
+        Err(error) => Ok(fail(err, &error.to_string())),
+    }
+}
+
 fn demo(args: DemoArgs, err: &mut (dyn Write + Send)) -> io::Result<Status> {
     let mut flags = args.settings;
     // Only what goes wrong: the view tells what happens.
@@ -110,8 +134,8 @@ fn demo(args: DemoArgs, err: &mut (dyn Write + Send)) -> io::Result<Status> {
 }
 
 fn top(args: TopArgs, out: &mut (dyn Write + Send), err: &mut (dyn Write + Send)) -> io::Result<Status> {
-    let TopArgs { once, json, sort, reverse, filter, color, ascii, simulate, containers, seed, settings: mut flags } =
-        args;
+    let TopArgs { once, json, sort, reverse, filter, color, ascii, simulate, containers, seed, control, .. } = args;
+    let mut flags = args.settings;
     // Only what goes wrong: the view tells what happens.
     flags.log.get_or_insert_with(|| "error".to_owned());
     let terminal = io::stdout().is_terminal() && variables().all(|(name, value)| name != "TERM" || value != "dumb");
@@ -122,6 +146,7 @@ fn top(args: TopArgs, out: &mut (dyn Write + Send), err: &mut (dyn Write + Send)
     };
     let format = if json { Some(Format::Json) } else { (once || !terminal).then_some(Format::Table) };
     let options = app::TopOptions {
+        agent: control.control,
         engine: !flags.engines.is_empty(),
         simulate: simulate || containers.is_some(),
         containers: containers.map(|n| n as usize),
