@@ -103,7 +103,8 @@ impl Theme {
         match look {
             Look::Plain => style,
             Look::Bold => bold,
-            Look::Dim => colored(Color::DarkGray, style.add_modifier(Modifier::DIM)),
+            // No colour: a grey that is seen on every background is none of the sixteen.
+            Look::Dim => style.add_modifier(Modifier::DIM),
             Look::Head => colored(Color::Cyan, bold).add_modifier(Modifier::BOLD),
             Look::Accent => colored(Color::Cyan, style),
             Look::Good => colored(Color::Green, style),
@@ -222,7 +223,7 @@ impl Canvas<'_> {
             let cell = &mut self.buffer[position];
             let own = cell.fg;
             cell.set_style(style);
-            if self.theme.color && !matches!(own, Color::Reset | Color::DarkGray) {
+            if self.theme.color && own != Color::Reset {
                 cell.fg = own;
             }
         }

@@ -31,7 +31,7 @@ const WIDE_BAR: u16 = 16;
 const TREND: u16 = 20;
 const WIDE_IMAGE: u16 = 60;
 
-/// What is added while it fits, the most telling first; those of one step together.
+/// What is added if it fits, the most telling first; those of one step together.
 const STEPS: [&[Step]; 12] = [
     &[Step::Add(Column::Cpu)],
     &[Step::Add(Column::Memory)],
@@ -89,10 +89,9 @@ pub(super) fn plan(room: u16, several_engines: bool, longest: (u16, u16)) -> Vec
                 Step::Limit => widen(&mut with, What::Column(Column::Memory), 11),
             }
         }
-        if taken(&with) > room {
-            break;
+        if taken(&with) <= room {
+            slots = with;
         }
-        slots = with;
     }
     slots.sort_by_key(|slot| place(slot.what));
     spread(&mut slots, room, longest);
