@@ -4,20 +4,22 @@ use std::future::Future;
 use std::io::Write;
 use std::time::Duration;
 
+use super::canvas::width;
 use super::column::Column;
 use super::sizes::{UNKNOWN, age, bytes, percent};
 use super::state::Top;
 use super::{Source, SourceError, TopError};
-use crate::model::time::Clock;
-use crate::status::Delta;
+use crate::model::time::{Clock, Monotonic};
+use crate::status::{ContainerRow, Delta, EngineRow};
 use crate::telemetry::escape::Shown;
 
 /// So long numbers are waited for at most.
 const PATIENCE: Duration = Duration::from_secs(30);
 /// Pause before a source that is lost is asked again.
 const PAUSE: Duration = Duration::from_millis(500);
-/// Rates, and the processors in use, need two samples.
+/// Rates, and the processors in use, need two samples; whoever has none of them then will not have any.
 const PROBES: u64 = 2;
+const PROBES_AT_MOST: u64 = 5;
 
 /// How it is written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -89,14 +91,21 @@ fn missing(top: &Top) -> Option<String> {
     if scene.engines.is_empty() {
         return Some("no engine is known".to_owned());
     }
-    let open = scene.engines.values().find(|engine| engine.up != Some(false) && engine.probes < PROBES)?;
-    Some(format!("engine {} has not been probed yet", Shown(&open.name)))
+    let lacks = |row: &ContainerRow| {
+        &*row.state == "running" && row.failing.is_none() && row.numbers.is_none_or(|numbers| numbers.cpu.is_none())
+    };
+    let open = |engine: &&EngineRow| {
+        let mut its = scene.containers.values().filter(|container| container.row.engine == engine.id);
+        engine.probes < PROBES || engine.probes < PROBES_AT_MOST && its.any(|container| lacks(&container.row))
+    };
+    let engine = scene.engines.values().filter(|engine| engine.up != Some(false)).find(open)?;
+    Some(format!("engine {} has not told all numbers yet", Shown(&engine.name)))
 }
 
 /// Why there are no numbers at all.
 fn all_down(top: &Top) -> Option<String> {
     let engines = &top.scene().engines;
-    let down = |engine: &crate::status::EngineRow| {
+    let down = |engine: &EngineRow| {
         let why = engine.error.as_deref().unwrap_or("it does not answer");
         format!("engine {}: {}", Shown(&engine.name), Shown(why))
     };
@@ -105,7 +114,7 @@ fn all_down(top: &Top) -> Option<String> {
 }
 
 /// The table: every column, as wide as it has to be.
-pub fn table(top: &Top, now: crate::model::time::Monotonic) -> String {
+pub fn table(top: &Top, now: Monotonic) -> String {
     let scene = top.scene();
     let several = scene.engines.len() > 1;
     let columns: Vec<Column> = Column::ALL.into_iter().filter(|c| several || *c != Column::Engine).collect();
@@ -117,13 +126,13 @@ pub fn table(top: &Top, now: crate::model::time::Monotonic) -> String {
         let engine = scene.engines.get(&container.row.engine).map_or("", |engine| &engine.name);
         columns.iter().map(|column| value(*column, &container.row, engine, at)).collect()
     }));
-    let width = |column: usize| rows.iter().map(|row| super::canvas::width(&row[column])).max().unwrap_or(0);
-    let widths: Vec<u16> = (0..columns.len()).map(width).collect();
+    let widest = |column: usize| rows.iter().map(|row| width(&row[column])).max().unwrap_or(0);
+    let widths: Vec<u16> = (0..columns.len()).map(widest).collect();
     let mut out = String::new();
     for row in &rows {
         let mut line = String::new();
-        for ((cell, width), column) in row.iter().zip(&widths).zip(&columns) {
-            let pad = " ".repeat(usize::from(width.saturating_sub(super::canvas::width(cell))));
+        for ((cell, widest), column) in row.iter().zip(&widths).zip(&columns) {
+            let pad = " ".repeat(usize::from(widest.saturating_sub(width(cell))));
             let text = if is_text(*column) { format!("{cell}{pad}") } else { format!("{pad}{cell}") };
             line += if line.is_empty() { "" } else { "  " };
             line += &text;
@@ -146,7 +155,7 @@ fn title(column: Column) -> &'static str {
 }
 
 /// A value in one word, so that columns can be told apart by scripts, too.
-fn value(column: Column, row: &crate::status::ContainerRow, engine: &str, at: u64) -> String {
+fn value(column: Column, row: &ContainerRow, engine: &str, at: u64) -> String {
     let word = |text: &str| {
         let text = Shown(text).to_string().replace(' ', "_");
         if text.is_empty() { UNKNOWN.to_owned() } else { text }

@@ -10,6 +10,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::Duration;
 
+use bytes::BytesMut;
 use crossterm::cursor::{Hide, MoveTo, Show};
 use crossterm::style::force_color_output;
 use crossterm::terminal::{
@@ -54,6 +55,9 @@ impl Write for Drawn {
 pub(super) struct Screen {
     terminal: Terminal<CrosstermBackend<Drawn>>,
     drawn: Drawn,
+    /// What is on its way out.
+    leaving: BytesMut,
+    busy: bool,
     out: tokio::io::Stdout,
     theme: Theme,
 }
@@ -75,7 +79,8 @@ impl Screen {
         });
         let drawn = Drawn::default();
         let terminal = Terminal::new(CrosstermBackend::new(drawn.clone()))?;
-        let mut screen = Self { terminal, drawn, out: tokio::io::stdout(), theme };
+        let (leaving, out) = (BytesMut::new(), tokio::io::stdout());
+        let mut screen = Self { terminal, drawn, leaving, busy: false, out, theme };
         screen.enter()?;
         Ok(screen)
     }
@@ -83,13 +88,13 @@ impl Screen {
     fn enter(&mut self) -> io::Result<()> {
         TAKEN.store(true, Ordering::SeqCst);
         terminal::enable_raw_mode()?;
-        self.drawn.0.borrow_mut().clear();
         queue!(self.drawn, EnterAlternateScreen, DisableLineWrap, Hide)?;
         self.wipe()
     }
 
     /// Everything is drawn anew next time.
-    pub(super) fn wipe(&mut self) -> io::Result<()> {
+    fn wipe(&mut self) -> io::Result<()> {
+        self.busy = true;
         self.terminal = Terminal::new(CrosstermBackend::new(self.drawn.clone()))?;
         queue!(self.drawn, Clear(ClearType::All), MoveTo(0, 0))
     }
@@ -102,32 +107,30 @@ impl Screen {
     /// Draws; what is to be written for that is written later.
     pub(super) fn draw(&mut self, top: &mut Top, now: Now) -> io::Result<()> {
         let theme = self.theme;
+        self.busy = true;
         self.terminal.draw(|frame| view::draw(top, theme, frame.buffer_mut(), now))?;
         Ok(())
     }
 
     /// Whether all that was drawn is written: else the terminal is slow, and must not be given more.
     pub(super) fn is_written(&self) -> bool {
-        self.drawn.0.borrow().is_empty()
+        !self.busy
     }
 
-    /// Writes what was drawn. Dropping the future may lose some of it: draw anew then.
+    /// Writes what was drawn. Dropping the future loses nothing.
     pub(super) async fn write(&mut self) -> io::Result<()> {
-        let bytes = self.drawn.0.borrow().clone();
-        self.out.write_all(&bytes).await?;
+        self.leaving.extend_from_slice(&self.drawn.0.take());
+        self.out.write_all_buf(&mut self.leaving).await?;
         self.out.flush().await?;
-        self.drawn.0.borrow_mut().clear();
+        self.busy = false;
         Ok(())
     }
 
     /// Gives the terminal back; does not wait long for one that takes nothing.
     pub(super) async fn leave(&mut self) {
         if TAKEN.swap(false, Ordering::SeqCst) {
-            let bytes = [self.drawn.0.take(), last_words()].concat();
-            let last = async {
-                self.out.write_all(&bytes).await?;
-                self.out.flush().await
-            };
+            self.drawn.0.borrow_mut().extend(last_words());
+            let last = self.write();
             // Whoever cannot be told anything cannot be told this.
             let _ = tokio::time::timeout(LAST_WORDS, last).await;
             let _ = terminal::disable_raw_mode();

@@ -1,4 +1,6 @@
 //! `dockpulse top` on a pseudo terminal: what is seen, and that the terminal is given back whatever happens.
+// /proc, setsid and the flags of the terminal's master are Linux's.
+#![cfg(target_os = "linux")]
 #![allow(clippy::unwrap_used, reason = "a test fails loudly")]
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on says where")]
 

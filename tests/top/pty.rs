@@ -41,7 +41,7 @@ pub(crate) struct Pty {
 impl Pty {
     /// Starts a program with the terminal as its own.
     pub(crate) fn start(command: Command, size: Size) -> Self {
-        let master = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).unwrap();
+        let master = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY | OpenptFlags::CLOEXEC).unwrap();
         grantpt(&master).unwrap();
         unlockpt(&master).unwrap();
         let name = ptsname(&master, Vec::new()).unwrap().into_string().unwrap();
@@ -77,6 +77,21 @@ impl Pty {
         String::from_utf8_lossy(&self.shown.lock().unwrap()).into_owned()
     }
 
+    /// What was shown as words: where it goes on elsewhere, as it does instead of writing a space, there is one.
+    fn words(&self) -> String {
+        let text = self.text();
+        let mut parts = text.split("\x1b[");
+        let mut out = parts.next().unwrap_or_default().to_owned();
+        for part in parts {
+            let end = part.find(|c: char| c.is_ascii_alphabetic()).map_or(part.len(), |at| at + 1);
+            if part[..end].ends_with('H') {
+                out.push(' ');
+            }
+            out.push_str(&part[end..]);
+        }
+        out
+    }
+
     fn waits(&self, what: &str, mut until: impl FnMut(&str) -> bool) {
         let begun = Instant::now();
         while !until(&self.text()) {
@@ -85,9 +100,9 @@ impl Pty {
         }
     }
 
-    /// Waits until a text, which stands in one line in one look, is written.
+    /// Waits until a text is written.
     pub(crate) fn shows(&self, text: &str) {
-        self.waits(text, |shown| shown.contains(text));
+        self.waits(text, |_| self.words().contains(text));
     }
 
     /// Has all of it drawn anew until it is as it should be.
@@ -96,12 +111,12 @@ impl Pty {
             self.forget();
             self.types("\x0c");
             sleep(Duration::from_millis(300));
-            until(&self.text())
+            until(&self.words())
         });
     }
 
     pub(crate) fn has_shown(&self, text: &str) -> bool {
-        self.text().contains(text)
+        self.words().contains(text)
     }
 
     /// What was shown after the terminal was given back.
