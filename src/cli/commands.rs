@@ -158,12 +158,16 @@ fn top(args: TopArgs, out: &mut (dyn Write + Send), err: &mut (dyn Write + Send)
     };
     with_settings(flags, err, |start| {
         let Start { loaded, host, clock, telemetry, log, .. } = start;
-        // Lines of the log would stand in the picture.
-        if options.format.is_none() && io::stderr().is_terminal() {
-            log.set_level(Level::OFF);
-        }
         let settings = app::demo_settings(loaded.settings, loaded.origins.is_default("interval"));
-        Box::pin(app::top(settings, host, clock, telemetry, options, out))
+        Box::pin(async move {
+            // Lines of the log would stand in the picture.
+            if options.format.is_none() && io::stderr().is_terminal() {
+                log.set_level(Level::OFF);
+            }
+            let ended = app::top(settings, host, clock, telemetry, options, out).await;
+            log.set_level(Level::ERROR);
+            ended
+        })
     })
 }
 

@@ -159,10 +159,9 @@ impl Canvas<'_> {
         for group in groups {
             let takes: u16 = group.iter().map(|(_, text)| width(text)).fold(0, u16::saturating_add);
             let gap = if at == x { 0 } else { width(between) };
-            if at > x && (at - x).saturating_add(gap).saturating_add(takes) > room {
-                if !group.iter().any(|(look, _)| matches!(look, Look::Bad | Look::Warn)) {
-                    break;
-                }
+            let fits = at == x || (at - x).saturating_add(gap).saturating_add(takes) <= room;
+            if !fits && !group.iter().any(|(look, _)| matches!(look, Look::Bad | Look::Warn)) {
+                break;
             }
             if gap > 0 {
                 at += self.text(at, y, gap, between, Look::Dim);

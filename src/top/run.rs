@@ -52,7 +52,7 @@ type Asked = (Box<dyn Source>, Result<Delta, SourceError>);
 
 /// What came.
 enum Came {
-    Delta(Asked),
+    Delta(Box<Asked>),
     Typed(Option<Vec<u8>>),
     Settled,
     Resized,
@@ -127,7 +127,7 @@ impl Shell<'_> {
                 _ = signals.resized.recv() => Came::Resized,
                 _ = signals.continued.recv() => Came::Continued,
                 _ = signals.stopped.recv() => Came::Stopped,
-                asked = &mut asking => Came::Delta(asked),
+                asked = &mut asking => Came::Delta(Box::new(asked)),
                 written = self.screen.write(), if writing => Came::Written(written),
                 () = until(self.clock, due) => Came::Due,
                 () = tokio::time::sleep(SETTLED), if self.keys.unclear() => Came::Settled,
@@ -140,7 +140,8 @@ impl Shell<'_> {
                 Came::End | Came::Typed(None) => return Ok(()),
                 Came::Typed(Some(bytes)) => self.typed(&bytes),
                 Came::Settled => self.keys.settle().map_or(Wish::Draw, |key| press(&mut self.top, key)),
-                Came::Delta((source, asked)) => {
+                Came::Delta(asked) => {
+                    let (source, asked) = *asked;
                     let pause = self.told(asked)?;
                     asking = Box::pin(ask(source, pause));
                     self.pace.want(CALM, self.now().mono);

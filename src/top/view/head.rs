@@ -200,30 +200,26 @@ fn containers(top: &Top) -> Vec<Group> {
 fn export(scene: &Scene, at: u64) -> Vec<Group> {
     let export = &scene.export;
     let ago = |t: Option<u64>| t.map_or(String::new(), |t| format!(" {} ago", age(at.saturating_sub(t))));
-    let why = || export.error.as_deref().map_or(String::new(), |why| format!(": {}", escaped(why)));
     let state = match export.last {
         Delivery::None => vec![(Look::Dim, "nothing yet".to_owned())],
         Delivery::Delivered => {
             let took = export.duration.map_or(String::new(), |d| format!(" in {}", took(d)));
             vec![(Look::Good, "delivered".to_owned()), (Look::Plain, format!("{}{took}", ago(export.at)))]
         }
-        Delivery::Partial => vec![(Look::Warn, format!("delivered in part{}", ago(export.at))), (Look::Plain, why())],
+        Delivery::Partial => vec![(Look::Warn, format!("delivered in part{}", ago(export.at)))],
         Delivery::Retrying => {
             let since = export.failing_since.map_or(String::new(), |t| age_long(at.saturating_sub(t)));
             let again = export.retry_at.map_or(0, |t| t.saturating_sub(at).div_ceil(1000));
-            let failing = format!("FAILING for {since}");
-            vec![(Look::Bad, failing), (Look::Plain, format!(", again in {again} s{}", why()))]
+            vec![(Look::Bad, format!("FAILING for {since}")), (Look::Plain, format!(", again in {again} s"))]
         }
-        Delivery::Dropped => vec![(Look::Bad, format!("DROPPED{}", ago(export.at))), (Look::Plain, why())],
+        Delivery::Dropped => vec![(Look::Bad, format!("DROPPED{}", ago(export.at)))],
     };
-    let failing = matches!(export.last, Delivery::Retrying | Delivery::Dropped);
-    let mut out = vec![state, waiting(&scene.outbox, at)];
-    if failing {
-        // How much waits is seen also where the cause is long.
-        out.rotate_left(1);
-    }
-    out.push(vec![(Look::Dim, escaped(&export.endpoint))]);
-    out
+    // The cause comes last: it may be long, and how much waits is to be seen beside it.
+    let last = match &export.error {
+        Some(why) => (Look::Warn, escaped(why)),
+        None => (Look::Dim, escaped(&export.endpoint)),
+    };
+    vec![state, waiting(&scene.outbox, at), vec![last]]
 }
 
 fn waiting(outbox: &Outbox, at: u64) -> Group {
