@@ -127,9 +127,12 @@ fn the_sidecar_may_do_no_more_than_it_has_to() {
     assert_eq!(texts(&sidecar["cap_drop"]), ["ALL"]);
     assert_eq!(texts(&sidecar["security_opt"]), ["no-new-privileges:true"]);
     assert!(sidecar.get("ports").is_none() && sidecar.get("privileged").is_none());
-    let dockerfile = sidecar["build"]["dockerfile_inline"].as_str().unwrap();
-    let builder = format!("FROM rust:{}-", env!("CARGO_PKG_RUST_VERSION"));
-    assert!(dockerfile.starts_with(&builder), "the builder is not that of Cargo.toml's rust-version: {dockerfile}");
+    let build = &sidecar["build"];
+    assert_eq!(build["context"], Yaml::from(".."));
+    let dockerfile = text(build["dockerfile"].as_str().unwrap());
+    let builder = format!("\nFROM rust:{}-", env!("CARGO_PKG_RUST_VERSION"));
+    assert!(dockerfile.contains(&builder), "the builder is not that of Cargo.toml's rust-version: {dockerfile}");
+    assert!(dockerfile.contains("\nFROM scratch\n") && dockerfile.contains("\nUSER 65534:65534\n"), "{dockerfile}");
     for (name, service) in compose["services"].as_mapping().unwrap() {
         if let Some(image) = service.get("image") {
             let (_, tag) = image.as_str().unwrap().rsplit_once(':').expect("an image has a version");

@@ -8,9 +8,9 @@ use tokio::sync::{mpsc, oneshot};
 use tracing::Level;
 
 use super::AppError;
-use super::engines::Controls;
+use super::engines::{Controls, Running, Way};
 use super::explain;
-use super::services::{Place, unless_set};
+use super::services::{Place, Services, unless_set};
 use crate::config::{ControlListen, Loaded};
 use crate::control::{Address, Described, Ending, NoContainer, Operations, Probed, Reloaded, Server, UnknownEngine};
 use crate::model::Text;
@@ -24,7 +24,7 @@ use crate::telemetry::Telemetry;
 use crate::telemetry::log::Log;
 
 /// So many wishes wait for the agent at a time; further ones wait for room.
-pub(super) const WISHES: usize = 4;
+const WISHES: usize = 4;
 /// A pipeline looks at what it is asked within this time, or is gone: its calls hold it up for nothing.
 const LOOKS_WITHIN: Duration = Duration::from_secs(2);
 
@@ -73,15 +73,38 @@ pub(super) async fn listen(loaded: &Loaded, telemetry: &Telemetry) -> Result<Opt
     unless_set(Server::bind(&address).await, place, telemetry)
 }
 
+/// Serves it until the agent ends.
+pub(super) fn serve(server: Option<Server>, operating: Operating, services: &mut Services) {
+    if let Some(server) = server {
+        let board = operating.board.clone();
+        services.serve(|stop| server.serve(board, Arc::new(operating), stop.asked()));
+    }
+}
+
 /// The running agent, as far as it takes wishes.
 pub(super) struct Operating {
-    pub(super) board: Handle,
-    pub(super) engines: Controls,
-    pub(super) queue: Queue,
-    pub(super) log: Log,
-    pub(super) clock: Clock,
-    pub(super) in_effect: InEffect,
-    pub(super) wish: mpsc::Sender<Wish>,
+    board: Handle,
+    engines: Controls,
+    queue: Queue,
+    log: Log,
+    clock: Clock,
+    in_effect: InEffect,
+    wish: mpsc::Sender<Wish>,
+}
+
+impl Operating {
+    /// Of these parts; wishes for the agent itself come out of the second.
+    pub(super) fn of(
+        way: &Way,
+        running: &Running,
+        board: Handle,
+        log: Log,
+        in_effect: InEffect,
+    ) -> (Self, mpsc::Receiver<Wish>) {
+        let (wish, wishes) = mpsc::channel(WISHES);
+        let (engines, queue, clock) = (running.controls(), way.queue.clone(), way.clock);
+        (Self { board, engines, queue, log, clock, in_effect, wish }, wishes)
+    }
 }
 
 #[async_trait]
@@ -123,7 +146,8 @@ impl Operations for Operating {
             previous
         });
         self.log.set_level(level.into());
-        tracing::info!(target: "dockpulse", "the level of the log is {level} now, as the control API was asked");
+        let word = level.as_str().to_ascii_lowercase();
+        tracing::info!(target: "dockpulse", "the level of the log is {word} now: the control API was asked for it");
         previous.unwrap_or(Level::INFO)
     }
 

@@ -1,6 +1,5 @@
 //! `dockpulse run`: the agent.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::signal::unix::Signal;
@@ -8,7 +7,7 @@ use tokio::sync::{mpsc, watch};
 use tokio::time::{Interval, MissedTickBehavior};
 
 use super::engines::{Running, Way, watched};
-use super::operations::{InEffect, Operating, WISHES, Wish};
+use super::operations::{InEffect, Operating, Wish};
 use super::services::Services;
 use super::settings::OwnWay;
 use super::signals::{End, hangup};
@@ -63,21 +62,8 @@ pub async fn run(
     telemetry.record(&started(&settings));
     let running = Running::start(watched, believed, &way, Until::Told);
     let worker = wiring::worker(&export, &way, running.refusals())?;
-    let (wish, wishes) = mpsc::channel(WISHES);
-    if let Some(control) = control {
-        let (engines, queue) = (running.controls(), way.queue.clone());
-        let board = board.clone();
-        let operations = Operating {
-            board: board.clone(),
-            engines,
-            queue,
-            log: log.clone(),
-            clock,
-            in_effect: in_effect.clone(),
-            wish,
-        };
-        services.serve(|stop| control.serve(board, Arc::new(operations), stop.asked()));
-    }
+    let (operating, wishes) = Operating::of(&way, &running, board.clone(), log.clone(), in_effect.clone());
+    operations::serve(control, operating, &mut services);
     let (deadline_to, ending) = watch::channel(None);
     let mut delivering = Box::pin(worker.run(ending));
     let mut agent = Agent { settings, agent_host, telemetry, log, board, running, reload, in_effect, wishes };

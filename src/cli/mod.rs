@@ -106,6 +106,10 @@ mod tests {
             ("top --sort colour", "--sort"),
             ("explain", "CONTAINER"),
             ("explain web db", "db"),
+            ("status web", "web"),
+            ("status --control 127.0.0.1:9798", "unix:///run/dockpulse/control.sock"),
+            ("status --control off", "--control"),
+            ("explain web --control tcp://10.0.0.1:9798", "other hosts"),
             ("completions tcsh", "tcsh"),
         ] {
             let answer = ask(line);
@@ -124,6 +128,7 @@ mod tests {
             ("demo --help", &["--simulate", "--seed", "--containers", "Examples"]),
             ("explain --help", &["CONTAINER", "--json", "--config", "Examples"]),
             ("top --help", &["--once", "--json", "--sort", "--filter", "--ascii", "--control", "Examples"]),
+            ("status --help", &["--json", "--watch", "--control", "Examples"]),
             ("sink --help", &["--format", "--expect", "--within", "--grpc", "--http", "Examples"]),
             ("config --help", &["Usage", "check"]),
             ("config check --help", &["Usage", "--config", "Examples"]),
@@ -165,6 +170,10 @@ mod tests {
             (explain.container.as_str(), explain.json, explain.settings.config),
             ("web", true, Some("x".into()))
         );
+        let line = "status --json --watch --control tcp://localhost:9798";
+        let Ok(Command::Status(status)) = ask(line).result else { panic!("not status") };
+        let address = status.control.control.map(|address| address.to_string());
+        assert_eq!((status.json, status.watch, address.as_deref()), (true, true, Some("tcp://127.0.0.1:9798")));
         let Ok(Command::Demo(demo)) = ask("demo --simulate --containers 3 --seed 9").result else { panic!("not demo") };
         assert_eq!((demo.simulate, demo.containers, demo.seed), (true, Some(3), 9));
         let Ok(Command::Top(top)) = ask("top --sort memory --filter web --once").result else { panic!("not top") };

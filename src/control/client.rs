@@ -241,7 +241,7 @@ async fn dial(address: &Address) -> io::Result<Box<dyn server::Stream>> {
     }
 }
 
-fn unconnected(address: &Address, cause: io::Error) -> Error {
+pub(super) fn unconnected(address: &Address, cause: io::Error) -> Error {
     let address = address.clone();
     match (cause.kind(), &address) {
         (io::ErrorKind::NotFound | io::ErrorKind::ConnectionRefused, _) => Error::NoAgent { address },

@@ -60,7 +60,7 @@ impl<W: Write + ?Sized> Screen<'_, W> {
 
     fn agent(&mut self, agent: &Agent) -> io::Result<()> {
         let up = span(self.now.saturating_sub(agent.started));
-        let text = format!("{} on {}, process {}, for {up}", agent.version, Shown(&agent.host), agent.pid);
+        let text = format!("{} on {}, process {}, up for {up}", agent.version, Shown(&agent.host), agent.pid);
         self.line("dockpulse", &text)?;
         let (every, profile) = (Took(seconds(agent.interval)), Shown(&agent.profile));
         let file = agent.settings.as_ref().map_or("no file".to_owned(), |file| Shown(file).to_string());
@@ -123,23 +123,27 @@ impl<W: Write + ?Sized> Screen<'_, W> {
 
     fn export(&mut self, export: &Export, totals: &Totals) -> io::Result<()> {
         writeln!(self.out)?;
-        let state = match export.last {
+        let went = match export.last {
             Delivery::None => self.styled(DIM, "nothing sent yet"),
             Delivery::Delivered => self.styled(GOOD, "delivered"),
             Delivery::Partial => self.styled(ODD, "delivered in part"),
             Delivery::Retrying => self.styled(BAD, "failing"),
             Delivery::Dropped => self.styled(BAD, "refused"),
         };
-        let when = export.at.map(|at| format!(" {}", self.ago(at))).unwrap_or_default();
-        let took = export.duration.map(|took| format!(" in {}", Took(seconds(took)))).unwrap_or_default();
+        let fails = matches!(export.last, Delivery::Retrying | Delivery::Dropped);
+        let when = match (fails, export.failing_since, export.at) {
+            (true, Some(since), _) => format!(" for {}", span(self.now.saturating_sub(since))),
+            (_, _, Some(at)) => format!(" {}", self.ago(at)),
+            _ => String::new(),
+        };
+        let took = export.duration.filter(|_| !fails).map(|took| format!(" in {}", Took(seconds(took))));
+        let again = export.retry_at.filter(|at| *at > self.now).map(|at| format!(", again in {}", span(at - self.now)));
+        let (took, again) = (took.unwrap_or_default(), again.unwrap_or_default());
         let (endpoint, protocol) = (Shown(&export.endpoint), Shown(&export.protocol));
-        self.line("export", &format!("{endpoint} ({protocol}): {state}{when}{took}"))?;
+        self.line("export", &format!("{endpoint} ({protocol}): {went}{when}{took}{again}"))?;
         if let Some(error) = &export.error {
-            let since = export.failing_since.map(|at| format!(" for {}", span(self.now.saturating_sub(at))));
-            let again = export.retry_at.filter(|at| *at > self.now);
-            let again = again.map(|at| format!("; tried again in {}", span(at - self.now))).unwrap_or_default();
             let text = self.styled(BAD, Shown(error));
-            self.line("", &format!("{text}{}{again}", since.unwrap_or_default()))?;
+            self.line("", &text)?;
         }
         let of = &export.requests;
         let lost = if of.dropped + totals.rejected == 0 {
@@ -147,7 +151,8 @@ impl<W: Write + ?Sized> Screen<'_, W> {
         } else {
             self.styled(BAD, format!("; {} given up, {} points rejected", of.dropped, totals.rejected))
         };
-        let sent = format!("{} requests, {} points, {} of them retractions", of.delivered, of.points, of.retractions);
+        let requests = counted(of.delivered, "request", "requests");
+        let sent = format!("{requests}, {} points, {} of them retractions", of.points, of.retractions);
         self.line("", &format!("{sent}{lost}"))
     }
 
@@ -160,14 +165,18 @@ impl<W: Write + ?Sized> Screen<'_, W> {
             let size = |bytes| ByteSize(bytes).display().iec().to_string();
             let (bytes, max) = (size(outbox.bytes), size(outbox.max_bytes));
             let oldest = outbox.oldest.map(|at| format!(", the oldest {}", self.ago(at))).unwrap_or_default();
-            format!("{} batches, {} points, {bytes} of {max}{oldest}, {place}", outbox.batches, outbox.points)
+            format!(
+                "{}, {} points, {bytes} of {max}{oldest}, {place}",
+                counted(outbox.batches, "batch", "batches"),
+                outbox.points
+            )
         };
         self.line("outbox", &text)
     }
 
     fn totals(&mut self, totals: &Totals) -> io::Result<()> {
         writeln!(self.out)?;
-        self.line("since then", &format!("{} probes, {} series live now", totals.probes, totals.series_live))?;
+        self.line("counted", &format!("{} probes, {} series live now", totals.probes, totals.series_live))?;
         let counted = [
             ("failed", &totals.failures, BAD),
             ("retracted", &totals.retracted, DIM),
@@ -192,7 +201,10 @@ impl<W: Write + ?Sized> Screen<'_, W> {
         for (i, row) in last.into_iter().enumerate() {
             let (engine, reason) = (Shown(&row.engine), Shown(&row.reason));
             let whose = match &row.container {
-                Some(whom) => format!("{} ({:.12}) on {engine}", Shown(&whom.name), Shown(&whom.id)),
+                Some(whom) => {
+                    let id: String = whom.id.chars().take(12).collect();
+                    format!("{} ({}) on {engine}", Shown(&whom.name), Shown(&id))
+                }
                 None => format!("engine {engine}"),
             };
             let when = self.styled(DIM, format!("{:>14}", self.ago(row.at)));
@@ -207,6 +219,10 @@ impl<W: Write + ?Sized> Screen<'_, W> {
 fn states(states: &BTreeMap<Text, i64>) -> String {
     let some: Vec<String> = states.iter().filter(|(_, n)| **n > 0).map(|(s, n)| format!("{n} {}", Shown(s))).collect();
     if some.is_empty() { "no containers".to_owned() } else { some.join(", ") }
+}
+
+fn counted(n: u64, one: &str, many: &str) -> String {
+    format!("{n} {}", if n == 1 { one } else { many })
 }
 
 fn span(millis: u64) -> Took {
