@@ -1,9 +1,8 @@
 //! The view of a running agent, over its death and its return.
 
-use std::path::Path;
 use std::process::{Child, Command, Stdio};
 
-use crate::pty::{Pty, Size};
+use crate::pty::{Pty, Size, wait_until};
 
 #[path = "../support/engine.rs"]
 mod engine;
@@ -45,16 +44,6 @@ fn top(control: &str) -> Command {
     command
 }
 
-fn wait_for(file: &Path) {
-    for _ in 0..1000 {
-        if file.exists() {
-            return;
-        }
-        std::thread::sleep(std::time::Duration::from_millis(20));
-    }
-    panic!("{} does not come", file.display());
-}
-
 #[test]
 fn a_lost_agent_is_told_and_its_view_goes_on_when_it_is_back() {
     let folder = tempfile::tempdir().unwrap();
@@ -62,7 +51,7 @@ fn a_lost_agent_is_told_and_its_view_goes_on_when_it_is_back() {
     let socket = folder.path().join("control.sock");
     let control = format!("unix://{}", socket.display());
     let agent = Agent::start(&engine, &control);
-    wait_for(&socket);
+    assert!(wait_until(|| socket.exists()), "the agent does not begin");
     let mut pty = Pty::start(top(&control), WIDE);
     pty.shows("agent on ");
     pty.shows("web");

@@ -27,6 +27,19 @@ pub(crate) struct Size {
     pub(crate) rows: u16,
 }
 
+/// Waits until something is so; returns whether it came to be.
+#[expect(clippy::disallowed_methods, reason = "the program runs in real time, and this thread has nothing else to do")]
+pub(crate) fn wait_until(mut so: impl FnMut() -> bool) -> bool {
+    let begun = Instant::now();
+    while !so() {
+        if begun.elapsed() > PATIENCE {
+            return false;
+        }
+        sleep(Duration::from_millis(20));
+    }
+    true
+}
+
 /// The terminal. The program is killed when this is dropped.
 pub(crate) struct Pty {
     child: Child,
@@ -93,11 +106,8 @@ impl Pty {
     }
 
     fn waits(&self, what: &str, mut until: impl FnMut(&str) -> bool) {
-        let begun = Instant::now();
-        while !until(&self.text()) {
-            assert!(begun.elapsed() < PATIENCE, "waited in vain for {what}; shown: {:?}", self.text());
-            sleep(Duration::from_millis(20));
-        }
+        let came = wait_until(|| until(&self.text()));
+        assert!(came, "waited in vain for {what}; shown: {:?}", self.text());
     }
 
     /// Waits until a text is written.
@@ -105,13 +115,16 @@ impl Pty {
         self.waits(text, |_| self.words().contains(text));
     }
 
-    /// Has all of it drawn anew until it is as it should be.
+    /// Has all of it drawn anew, a few times a second, until it is as it should be.
     pub(crate) fn shows_anew(&self, what: &str, until: impl Fn(&str) -> bool) {
+        let mut round = 0;
         self.waits(what, |_| {
-            self.forget();
-            self.types("\x0c");
-            sleep(Duration::from_millis(300));
-            until(&self.words())
+            round += 1;
+            if round % 15 == 1 {
+                self.forget();
+                self.types("\x0c");
+            }
+            round % 15 == 0 && until(&self.words())
         });
     }
 
@@ -154,14 +167,13 @@ impl Pty {
 
     /// Waits for the end of the program.
     pub(crate) fn ends(&mut self) -> ExitStatus {
-        let begun = Instant::now();
-        loop {
-            if let Some(status) = self.child.try_wait().unwrap() {
-                return status;
-            }
-            assert!(begun.elapsed() < PATIENCE, "it does not end; shown: {:?}", self.text());
-            sleep(Duration::from_millis(20));
-        }
+        let mut ended = None;
+        let child = &mut self.child;
+        wait_until(|| {
+            ended = child.try_wait().unwrap();
+            ended.is_some()
+        });
+        ended.unwrap_or_else(|| panic!("it does not end; shown: {:?}", self.text()))
     }
 
     /// Waits until the program is stopped.
