@@ -55,3 +55,4 @@ pub mod sink;
 pub mod status;
 pub mod telemetry;
 pub mod tls;
+pub mod web;

@@ -10,8 +10,8 @@ mod names;
 mod once;
 mod orphans;
 mod outbox;
+mod page;
 mod run;
-#[expect(dead_code, reason = "the page and the control API begin here")]
 mod services;
 mod settings;
 mod signals;

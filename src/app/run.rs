@@ -10,7 +10,7 @@ use super::engines::{Running, Way, watched};
 use super::services::Services;
 use super::settings::OwnWay;
 use super::signals::{End, hangup};
-use super::{AppError, board, outbox, settings, unsupported, wiring};
+use super::{AppError, board, outbox, page, settings, unsupported, wiring};
 use crate::config::{Errors, Loaded, Settings};
 use crate::export::{Connector, Unsent};
 use crate::model::Text;
@@ -42,7 +42,7 @@ pub async fn run(
     reload: Reload,
 ) -> Result<(), AppError> {
     let (mut end, mut hangup) = (End::new()?, hangup()?);
-    let Loaded { settings, file, .. } = loaded;
+    let Loaded { settings, file, origins, .. } = loaded;
     let board = board::board(&settings, &agent_host, file.as_deref(), clock, &telemetry);
     let export = settings::export(&settings, &telemetry)?;
     let watched = watched(&settings, &agent_host, &telemetry)?;
@@ -54,8 +54,9 @@ pub async fn run(
         () = end.asked() => return Ok(()),
     };
     let way = way.shown_on(board.clone(), &settings);
-    let services = Services::new();
+    let mut services = Services::new();
     telemetry.record(&started(&settings));
+    page::begin(&mut services, &settings, &origins, &agent_host, &board, &telemetry).await?;
     let running = Running::start(watched, believed, &way, Until::Told);
     let worker = wiring::worker(&export, &way, running.refusals())?;
     let (deadline_to, ending) = watch::channel(None);
@@ -218,6 +219,7 @@ impl Agent {
             ("export", !old.export.is_same(&new.export)),
             ("outbox", old.outbox != new.outbox),
             ("telemetry", old.telemetry != new.telemetry),
+            ("status", old.status != new.status),
             ("log.format", old.log.format != new.log.format),
         ];
         keys.into_iter().filter(|(_, differs)| *differs).map(|(key, _)| format!("{key}: needs a restart")).collect()

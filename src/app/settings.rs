@@ -6,7 +6,7 @@ use std::time::Duration;
 use super::bridge;
 use crate::config::{
     self, AttributeNames, Concurrency, ControlListen, EngineEndpoint, EngineSource, EngineTls, Known, Loaded, LogLevel,
-    Profile, Secret, Settings, WebListen,
+    Profile, Secret, Settings,
 };
 use crate::convert::{self, Identity};
 use crate::engine::Address;
@@ -74,10 +74,7 @@ pub fn unsupported(settings: &Settings) -> Vec<String> {
 /// What the settings ask for that this version goes without, each with its key.
 pub fn goes_without(loaded: &Loaded) -> Vec<String> {
     let (settings, origins) = (&loaded.settings, &loaded.origins);
-    let off = [
-        ("status.listen", "status page", settings.status.listen == WebListen::Off),
-        ("control.listen", "control API", settings.control.listen == ControlListen::Off),
-    ];
+    let off = [("control.listen", "control API", settings.control.listen == ControlListen::Off)];
     let missing = off.into_iter().filter(|(key, _, off)| !off && !origins.is_default(key));
     missing.map(|(key, what, _)| format!("{key}: this version has no {what}")).collect()
 }

@@ -87,6 +87,7 @@ impl Event {
             | Self::SettingsReloaded { .. }
             | Self::ShuttingDown { .. }
             | Self::StoppedWithRest { .. } => Speech::Always(Level::INFO),
+            Self::Serving { open, .. } => Speech::Always(if *open { Level::WARN } else { Level::INFO }),
             Self::CertificateUnchecked { .. } | Self::ServiceOff { .. } | Self::SecondSignal => {
                 Speech::Always(Level::WARN)
             }
