@@ -34,6 +34,7 @@ const MAY_KNOW: &[(&str, &[&str], &str)] = &[
     ("tls", &[], "files of certificates to connections, for engines and collectors alike: it knows neither"),
     ("sim", &["model", "engine"], "it is an engine, behind the same trait"),
     ("sink", &["model"], "a collector: it knows OTLP, and the clock"),
+    ("web", &["model", "status"], "shows what is on the board"),
     ("demo", &["model", "sink"], "shows what the sink believes"),
     // The composition.
     ("pipeline", &["model", "engine", "probe", "convert", "ledger"], "one engine's way from findings to batches"),
@@ -57,6 +58,7 @@ const MAY_KNOW: &[(&str, &[&str], &str)] = &[
             "pipeline",
             "status",
             "tls",
+            "web",
         ],
         "the root: settings become running parts",
     ),
