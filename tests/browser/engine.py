@@ -79,6 +79,7 @@ class Engine(http.server.BaseHTTPRequestHandler):
 
 class Server(socketserver.ThreadingMixIn, socketserver.UnixStreamServer):
     daemon_threads = True
+    request_queue_size = 128
 
 
 with Server(sys.argv[1], Engine) as server:

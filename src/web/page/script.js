@@ -1,6 +1,6 @@
 // The status page: hears of changes from /events, keeps what is there, and shows what of it is in sight.
 // Texts come from outside: they are only ever set as text.
-// -- Small things ---------------------------------------------------------------------------------------------------
+// -- Small things
 const $ = (id) => document.getElementById(id);
 const root = document.documentElement;
 const keep = { get(k) { try { return localStorage.getItem(k); } catch { return null; } }, set(k, v) { try { localStorage.setItem(k, v); } catch { /* private */ } } };
@@ -24,7 +24,8 @@ const text = (e, t) => { if (e._t !== t) { e._t = t; e.textContent = t; } };
 const cls = (e, c) => { if (e._c !== c) { e._c = c; e.className = c; } };
 const hide = (e, on) => { if (e.hidden !== on) e.hidden = on; };
 
-// -- Numbers in words -----------------------------------------------------------------------------------------------
+// -- Numbers in words
+const sum = (counts) => Object.values(counts || {}).reduce((a, b) => a + b, 0);
 const known = (n) => n !== undefined && n !== null;
 function scaled(n, step, units) {
   let i = 0;
@@ -47,7 +48,7 @@ const stamp = new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeStyl
 const clock = new Intl.DateTimeFormat(undefined, { hour: "2-digit", minute: "2-digit", second: "2-digit", hourCycle: "h23" });
 const when = (ms) => (known(ms) ? stamp.format(ms) : "–");
 
-// -- What is there --------------------------------------------------------------------------------------------------
+// -- What is there
 const HISTORY = 120;
 const MOST_SHOWN = 200;
 const state = {
@@ -110,7 +111,7 @@ function take(delta) {
   if (delta.export.at) state.exports.push(delta.export.at, [delta.export.duration]);
 }
 
-// -- The connection -------------------------------------------------------------------------------------------------
+// -- The connection
 // The agent speaks every five seconds at the least. A page that nobody sees for long lets go: a browser has only six
 // connections for all its pages.
 const SILENCE = 12_000, HIDDEN = 300_000;
@@ -148,7 +149,7 @@ function link(to) {
 }
 const say = (words) => text($("said"), words);
 
-// -- Drawing --------------------------------------------------------------------------------------------------------
+// -- Drawing
 // Data asks for everything; time and scrolling for what depends on them.
 let asked = false, all = false;
 function draw(everything = true) {
@@ -277,7 +278,7 @@ function system() {
     const probe = e.probe || {}, slow = known(probe.duration) && probe.duration > state.agent.interval;
     const kind = e.up === null ? ["warn", "first probe"] : !e.up ? ["bad", "down"] : probe.failed ? ["warn", `${probe.failed} fail`] : e.events === false ? ["warn", "no events"] : ["good", "up"];
     const running = (e.states.running || 0) + (e.states.paused || 0);
-    const all = Object.values(e.states).reduce((a, b) => a + b, 0);
+    const all = sum(e.states);
     const sub = [e.runtime && `${e.runtime} ${e.version || ""}`, e.api && `API ${e.api}`, e.arch, e.endpoint].filter(Boolean).join(" · ");
     card(c, [e.name, kind, sub, e.error, running, all, e.series, probe.duration, probe.list, probe.sampled, probe.late, e.over_cap], () => [
       el("header", null, el("h2", { title: e.name }, e.name), pill(...kind)),
@@ -335,7 +336,7 @@ function totals() {
     if (n) { sums.cpu += n.cpu || 0; sums.memory += n.memory || 0; sums.received += n.received_rate || 0; sums.sent += n.sent_rate || 0; }
   }
   const box = $("totals");
-  const retracted = Object.values(state.totals.retracted || {}).reduce((a, b) => a + b, 0);
+  const retracted = sum(state.totals.retracted);
   const all = [
     ["CPU", sums.cpu.toFixed(2), "cores"], ["Memory", ...bytes(sums.memory).split(" ")], ["Received", ...rate(sums.received).split(" ")], ["Sent", ...rate(sums.sent).split(" ")],
     ["Series live", count(state.totals.series_live), ""], ["Retracted", count(retracted), ""],
@@ -349,7 +350,7 @@ function totals() {
   }
 }
 
-// -- The list of containers -----------------------------------------------------------------------------------------
+// -- The list of containers
 const num = (k) => (i) => i.row.numbers?.[k] ?? -1;
 const COLUMNS = [
   ["name", "Container", "c-name", (i) => i.row.name],
@@ -395,19 +396,9 @@ function empty(n) {
 const pool = [], shown = new Map();
 let height = 46;
 function makeRow() {
-  const two = (a, b) => [el("span", { "data-way": a }, el("i", { class: "v" })), el("span", { "data-way": b }, el("i", { class: "v" }))].map((s) => { s.firstChild.style.fontStyle = "normal"; return s; });
-  const r = el("div", { class: "row", role: "row" },
-    el("div", { class: "name c-name", role: "gridcell" }, el("b"), el("small")),
-    el("div", { class: "c-state", role: "gridcell" }, el("span")),
-    el("div", { class: "cpu c-cpu", role: "gridcell" }, el("span"), el("canvas", { "aria-hidden": "true" })),
-    el("div", { class: "memory c-memory", role: "gridcell" }, el("span", null, el("b"), el("small")), el("div", { class: "bar" }, el("i"))),
-    el("div", { class: "two c-net", role: "gridcell" }, ...two("↓", "↑")),
-    el("div", { class: "two c-disk", role: "gridcell" }, ...two("R", "W")),
-    el("div", { class: "num c-pids", role: "gridcell" }), el("div", { class: "num c-age", role: "gridcell" }), el("div", { class: "num c-series", role: "gridcell" }));
-  const [name, st, cpu, memory, net, disk, pids, age, series] = r.children;
-  r.p = { name: name.firstChild, image: name.lastChild, st: st.firstChild, cpu: cpu.firstChild, spark: cpu.lastChild, memCell: memory, mem: memory.firstChild.firstChild, limit: memory.firstChild.lastChild, bar: memory.lastChild, rx: net.firstChild.firstChild, tx: net.lastChild.firstChild, rd: disk.firstChild.firstChild, wr: disk.lastChild.firstChild, pids, age, series };
-  r.p.mem.style.fontWeight = 500;
-  r.addEventListener("click", () => { choose(r.item, true); });
+  const r = $("row").content.firstElementChild.cloneNode(true);
+  r.p = Object.fromEntries([...r.querySelectorAll("[data-p]")].map((e) => [e.dataset.p, e]));
+  r.addEventListener("click", () => open(r.item.key));
   return r;
 }
 function stateOf(row) {
@@ -441,7 +432,7 @@ function fillRow(r, item, index) {
   if (share !== null) {
     cls(p.bar, `bar${share > 0.95 ? " bad" : share > 0.85 ? " warn" : ""}`);
     const to = `scaleX(${Math.min(share, 1).toFixed(3)})`;
-    if (p.bar._to !== to) { p.bar._to = to; p.bar.firstChild.style.transform = to; p.memCell.title = `${bytes(n.memory)} of ${bytes(n.memory_limit)}`; }
+    if (p.bar._to !== to) { p.bar._to = to; p.bar.firstChild.style.transform = to; p.limit.parentElement.title = `${bytes(n.memory)} of ${bytes(n.memory_limit)}`; }
   }
   text(p.rx, n ? rate(n.received_rate) : "–");
   text(p.tx, n ? rate(n.sent_rate) : "–");
@@ -492,38 +483,34 @@ function sortBy(id) {
 function move(by) {
   if (!view.order.length) return;
   const was = view.order.findIndex((i) => i.key === view.at);
-  const to = Math.max(0, Math.min(view.order.length - 1, was < 0 ? (by < 0 && by > -1e6 ? view.order.length - 1 : 0) : was + by));
+  const to = Math.max(0, Math.min(view.order.length - 1, was < 0 ? by - 1 : was + by));
   view.at = view.order[to].key;
   const y = $("rows").getBoundingClientRect().top + to * height, rim = 48;
   if (y < rim) scrollBy(0, y - rim); else if (y + height > innerHeight - 12) scrollBy(0, y + height - innerHeight + 12);
   if (view.open) open(view.at); else draw();
 }
-function choose(item, show) {
-  view.at = item.key;
-  if (show) open(item.key); else draw();
-}
 
-// -- Retractions and the log ----------------------------------------------------------------------------------------
+// -- Retractions and the log
 const REASONS = {
-  removed: ["", "its container was removed"], stopped: ["", "its container stopped"], sample_failed: ["warn", "its numbers could not be had"],
-  engine_down: ["bad", "the engine does not answer"], identity_changed: ["", "it is called otherwise now"], series_ended: ["", "what it measured is gone"],
-  state_changed: ["", "another state took its place"], unwatched: ["", "it is no longer watched"], shutdown: ["", "the agent ended"],
+  sample_failed: ["warn", "Its numbers could not be had"], engine_down: ["bad", "The engine does not answer"],
+  identity_changed: ["", "It is called otherwise now"], series_ended: ["", "What it measured is gone"], unwatched: ["", "It is no longer watched"],
 };
 const byId = (engine, id) => { for (const i of state.items.values()) if (i.row.id === id) return i; return null; };
 function whom(c, engine) {
   if (!c) return el("b", null, engine ? `engine ${engine}` : "agent");
   const b = el("button", { type: "button", title: c.id }, c.name || c.id.slice(0, 12));
-  b.addEventListener("click", () => { const i = byId(engine, c.id); if (i) choose(i, true); else { setSearch(c.name); look("containers"); } });
+  b.addEventListener("click", () => { const i = byId(engine, c.id); if (i) open(i.key); else { setSearch(c.name); look("containers"); } });
   return b;
 }
+const timed = (at) => el("time", { datetime: new Date(at).toISOString(), title: when(at) }, clock.format(at));
 function retraction(r) {
-  const [kind, why] = REASONS[r.reason] || ["", ""];
-  return el("li", { class: kind, title: why }, whom(r.container, r.engine), el("time", { datetime: new Date(r.at).toISOString(), title: when(r.at) }, clock.format(r.at)),
+  const [kind, why] = REASONS[r.reason] || [];
+  return el("li", { class: kind, title: why }, whom(r.container, r.engine), timed(r.at),
     el("p", null, el("em", null, r.reason.replaceAll("_", " ")), ` · ${count(r.series)} series`));
 }
 function note(n) {
   const kind = n.level === "error" ? "error bad" : n.level === "warn" ? "warn" : "";
-  return el("li", { class: kind }, el("b", null, n.event.replaceAll("_", " ")), el("time", { datetime: new Date(n.at).toISOString(), title: when(n.at) }, clock.format(n.at)), el("p", null, n.text));
+  return el("li", { class: kind }, el("b", null, n.event.replaceAll("_", " ")), timed(n.at), el("p", null, n.text));
 }
 /** Puts what is new on top and drops what is old. */
 function fillLog(box, list, make, none) {
@@ -538,7 +525,7 @@ function fillLog(box, list, make, none) {
   box._agent = state.agent.started;
 }
 function activity() {
-  const series = Object.values(state.totals.retracted || {}).reduce((a, b) => a + b, 0);
+  const series = sum(state.totals.retracted);
   text($("n-retractions"), series ? count(series) : "");
   text($("n-notes"), state.notes.length ? count(state.notes.length) : "");
   if (view.tab === "retractions") fillLog($("retractions"), state.retractions.filter((r) => r.reason !== "state_changed"), retraction, ["Nothing was retracted yet.", "When a container ends, its series are ended here, with the reason."]);
@@ -560,7 +547,7 @@ function look(name) {
   draw();
 }
 
-// -- One container --------------------------------------------------------------------------------------------------
+// -- One container
 let back = null;
 function open(key) {
   const box = $("detail");
@@ -569,7 +556,7 @@ function open(key) {
   view.open = view.at = key;
   box.hidden = false;
   document.body.classList.add("with-detail");
-  if (other) { box._words = null; box._figures = null; const i = state.items.get(key); if (i) history.replaceState(null, "", `#${i.row.id.slice(0, 12)}`); }
+  if (other) box._words = box._figures = null;
   if (!box.contains(document.activeElement) && document.activeElement !== $("grid")) box.focus({ preventScroll: true });
   draw();
 }
@@ -578,7 +565,6 @@ function close() {
   view.open = null;
   $("detail").hidden = true;
   document.body.classList.remove("with-detail");
-  history.replaceState(null, "", location.pathname);
   (back && back.isConnected && back !== document.body ? back : $("grid")).focus({ preventScroll: true });
   draw();
 }
@@ -646,7 +632,7 @@ function detail() {
   if (box._figures[0].isConnected) for (const f of box._figures) f.fill(item);
 }
 
-// -- What people do -------------------------------------------------------------------------------------------------
+// -- What people do
 function setSearch(t) { view.search = t.trim(); if ($("search").value.trim() !== view.search) $("search").value = t; draw(); }
 function chip(name) {
   view.chip = name;
@@ -724,13 +710,4 @@ setInterval(() => {
   if (state.link === "live" && performance.now() - state.heard > SILENCE) { link("lost"); connect(); }
   draw(false);
 }, 1000);
-// A link to one container, once it is known.
-const wanted = /^#([0-9a-f]{12,64})$/.exec(location.hash);
-if (wanted) {
-  const seek = setInterval(() => {
-    if (!state.whole) return;
-    clearInterval(seek);
-    for (const i of state.items.values()) if (i.row.id.startsWith(wanted[1])) { choose(i, true); break; }
-  }, 200);
-}
 connect();
