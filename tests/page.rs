@@ -10,7 +10,6 @@ use std::time::Duration;
 use rustix::process::Signal;
 use tempfile::TempDir;
 
-#[expect(dead_code, reason = "other tests use more of it")]
 #[path = "support/engine.rs"]
 mod engine;
 #[expect(dead_code, reason = "other tests use more of it")]

@@ -248,7 +248,11 @@ async function pictures() {
   await sleep(75_000);
   await pages[1].locator(".rows .row b", { hasText: "postgres" }).click();
   await sleep(600);
-  for (const [i, name] of ["page-dark", "page-light", "page-phone"].entries()) await pages[i].screenshot({ path: path.join(screenshots, `${name}.png`) });
+  for (const [i, name] of ["page-dark", "page-light", "page-phone"].entries()) {
+    const client = await pages[i].context().newCDPSession(pages[i]);
+    const { data } = await client.send("Page.captureScreenshot", { format: "webp", quality: 88 });
+    fs.writeFileSync(path.join(screenshots, `${name}.webp`), Buffer.from(data, "base64"));
+  }
   await end(agent);
 }
 
