@@ -165,6 +165,8 @@ async function hostile() {
     await end(a, "SIGKILL");
     await banner(page, "The connection to the agent is lost.");
     assert.ok(await page.evaluate(() => document.body.classList.contains("lost")));
+    await page.evaluate(() => scrollTo(0, 1e6));
+    assert.ok(await page.locator(".banner").evaluate((e) => e.getBoundingClientRect().top >= 0), "wherever the page is scrolled to");
     assert.equal(await page.locator(".rows .row:visible").count(), 5, "what was known is still shown");
     a = await agent();
     await noBanner(page);

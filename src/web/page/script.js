@@ -383,6 +383,7 @@ function empty(n) {
 	const waits = state.engines.filter((e) => e.up === null), down = state.engines.filter((e) => e.up === false);
 	let say;
 	if (state.items.size) say = view.search ? ["Nothing matches.", `No container has “${view.search}” in its name, image, id or engine. Escape clears the search.`] : ["None of these.", { problem: "No container has a problem.", stopped: "No container is stopped.", running: "No container runs." }[view.chip] || ""];
+	else if (state.link === "lost") say = ["Nothing is known now.", "The agent had let go of everything when it was last heard of."];
 	else if (waits.length) say = ["Waiting for the first probe.", `Asking ${waits.map((e) => e.name).join(", ")} for its containers.`];
 	else if (down.length) say = ["No engine answers.", "Nothing is known of their containers until one is back. To find out why:", "dockpulse doctor"];
 	else say = ["No containers are watched.", "One that is started shows up here within a second. To see why one is left out: dockpulse explain NAME.", "docker run --rm -d --name hello nginx"];
@@ -485,7 +486,7 @@ function move(by) {
 	const to = Math.max(0, Math.min(view.order.length - 1, was < 0 ? by - 1 : was + by));
 	view.at = view.order[to].key;
 	const y = $("rows").getBoundingClientRect().top + to * height, rim = 48;
-	if (y < rim) scrollBy(0, y - rim); else if (y + height > innerHeight - 12) scrollBy(0, y + height - innerHeight + 12);
+	if (!to) scrollTo(0, 0); else if (y < rim) scrollBy(0, y - rim); else if (y + height > innerHeight - 12) scrollBy(0, y + height - innerHeight + 12);
 	if (view.open) open(view.at); else draw();
 }
 
