@@ -22,7 +22,7 @@
 //!
 //! Beside the way: [`config`] (settings), [`filter`] (which containers), [`telemetry`] (what the agent tells of itself),
 //! [`sim`] (an engine without Docker), [`sink`] (a collector of one's own), [`demo`] (what that believes, as a view),
-//! [`tls`] (files of certificates to connections).
+//! [`tls`] (files of certificates to connections), [`control`] (what a running agent tells and is asked).
 //!
 //! # What always holds
 //!
@@ -33,12 +33,14 @@
 //! # Absent on purpose
 //!
 //! A scrape endpoint, a cache of points, plugins, a chain of processors, aggregation: a collector does these. Channels
-//! between the stages of one engine: they are plain calls. A build script and generated code: there is no protoc.
+//! between the stages of one engine: they are plain calls. A build script: what is generated from the control API's
+//! definition is checked in, and a test sees that it is right.
 //! `ARCHITECTURE.md` says why things are as they are.
 
 pub mod app;
 pub mod cli;
 pub mod config;
+pub mod control;
 pub mod convert;
 pub mod demo;
 pub mod engine;

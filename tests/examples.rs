@@ -12,12 +12,17 @@ use dockpulse::app;
 use dockpulse::config::{self, Environment, Flags, Loaded, Sources};
 use dockpulse::convert::Profile;
 use dockpulse::sink::expect::file;
+use serde_json::Value as Json;
 use serde_yaml_ng::Value as Yaml;
 
 #[path = "support/engine.rs"]
 mod engine;
 
 use engine::SmallEngine;
+
+const SETTINGS: [&str; 4] =
+    ["examples/minimal.yaml", "examples/minimal.toml", "examples/dockpulse.yaml", "examples/engines.yaml"];
+const SCHEMA: &str = "examples/dockpulse.schema.json";
 
 fn path(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join(name)
@@ -64,13 +69,14 @@ fn every_example_is_looked_at_here() {
         .unwrap()
         .map(|entry| entry.unwrap().file_name().into_string().unwrap())
         .collect();
-    let known = ["ci-smoke.sh", "compose.yaml", "dockpulse.yaml", "engines.yaml", "expectations.yaml", "minimal.yaml"];
-    assert_eq!(files, known.map(str::to_owned).into());
+    let known = ["ci-smoke.sh", "compose.yaml", "expectations.yaml", SCHEMA];
+    let known = known.into_iter().chain(SETTINGS).map(|name| name.rsplit('/').next().unwrap_or(name).to_owned());
+    assert_eq!(files, known.collect());
 }
 
 #[test]
 fn the_settings_files_load_and_are_supported() {
-    for file in ["examples/minimal.yaml", "examples/dockpulse.yaml", "examples/engines.yaml"] {
+    for file in SETTINGS {
         let loaded = load(Some(file), Environment::default());
         assert!(loaded.warnings.is_empty(), "{file}: {:?}", loaded.warnings);
         assert_eq!(app::unsupported(&loaded.settings), Vec::<String>::new(), "{file}");
@@ -83,6 +89,78 @@ fn the_full_settings_file_is_the_documented_default() {
     let of_file = load(Some("examples/dockpulse.yaml"), Environment::default()).settings;
     assert_eq!(of_file, load(None, Environment::default()).settings);
     assert_eq!(text("examples/dockpulse.yaml"), config::default_file());
+}
+
+/// A settings file as an editor sees it: what its numbers and words are is its format's.
+fn document(file: &str, text: &str) -> Json {
+    let refused = |error: &dyn std::fmt::Display| -> Json { panic!("{file}: {error}") };
+    match file.ends_with(".toml") {
+        true => toml::from_str(text).unwrap_or_else(|e| refused(&e)),
+        false => serde_yaml_ng::from_str(text).unwrap_or_else(|e| refused(&e)),
+    }
+}
+
+fn schema() -> jsonschema::Validator {
+    let schema = serde_json::from_str(&text(SCHEMA)).unwrap();
+    jsonschema::meta::validate(&schema).unwrap_or_else(|e| panic!("{e}"));
+    jsonschema::validator_for(&schema).unwrap()
+}
+
+#[test]
+fn the_schema_is_that_of_this_version() {
+    let made = format!("{:#}\n", config::schema(&app::known()));
+    assert!(text(SCHEMA) == made, "write it again with `dockpulse config schema > {SCHEMA}`");
+}
+
+#[test]
+fn every_settings_file_is_right_by_the_schema() {
+    let schema = schema();
+    for file in SETTINGS {
+        let document = document(file, &text(file));
+        let errors: Vec<_> = schema.iter_errors(&document).map(|e| format!("{}: {e}", e.instance_path())).collect();
+        assert!(errors.is_empty(), "{file}: {errors:?}");
+    }
+    for file in ["examples/minimal.yaml", "examples/engines.yaml"] {
+        assert!(text(file).starts_with("# yaml-language-server: $schema=dockpulse.schema.json\n"), "{file}");
+    }
+}
+
+#[test]
+fn what_is_wrong_for_dockpulse_is_wrong_by_the_schema_and_the_reverse() {
+    let schema = schema();
+    for (is_right, settings) in [
+        (true, "interval: 5s"),
+        (true, "interval: ${env:EVERY}"),
+        (true, "export: { headers: { authorization: a }, max_request_bytes: 1MiB, compression: zstd }"),
+        (true, "engines: [ { endpoint: 'tcp://h:2375', concurrency: 8 }, { concurrency: auto } ]"),
+        (true, "containers: { include: [ { name: web-*, state: running } ], max: 5 }"),
+        (true, "metrics: { container.pids.limit: false }"),
+        (true, "telemetry: { sampling: 0.1 }"),
+        (true, "export:"),
+        (false, "intervall: 5s"),
+        (false, "interval: 5"),
+        (false, "profile: semconf"),
+        (false, "engines: { name: a }"),
+        (false, "engines: [ { source: cgrop } ]"),
+        (false, "containers: { include: [ { state: up } ] }"),
+        (false, "containers: { max: many }"),
+        (false, "metrics: { container.pids.limt: false }"),
+        (false, "metrics: { container.pids.limit: perhaps }"),
+        (false, "attributes: { resource: { container.nam: false } }"),
+        (false, "export: [ a ]"),
+        (false, "telemetry: { sampling: all }"),
+        (false, "log: { level: verbose }"),
+        (false, "- a"),
+    ] {
+        let document = document("case", settings);
+        assert_eq!(schema.is_valid(&document), is_right, "by the schema: {settings}");
+        let folder = tempfile::tempdir().unwrap();
+        fs::write(folder.path().join("dockpulse.yaml"), settings).unwrap();
+        let environment = [("EVERY", "5s")].into_iter().collect();
+        let (working_directory, system_directory) = (folder.path().to_owned(), PathBuf::from("/nonexistent"));
+        let sources = Sources { flags: Flags::default(), environment, working_directory, system_directory };
+        assert_eq!(config::load(&sources, &app::known()).is_ok(), is_right, "by dockpulse: {settings}");
+    }
 }
 
 #[test]
@@ -102,7 +180,7 @@ fn the_sidecar_s_variables_are_settings_that_lead_to_the_collector() {
     let pairs = environment.iter().map(|(name, value)| (name.as_str().unwrap(), expanded(value.as_str().unwrap())));
     let loaded = load(None, pairs.collect());
     assert!(loaded.warnings.is_empty(), "{:?}", loaded.warnings);
-    assert!(app::goes_without(&loaded).is_empty() && app::unsupported(&loaded.settings).is_empty());
+    assert!(app::unsupported(&loaded.settings).is_empty());
     let url = &loaded.settings.export.metrics_url;
     assert!(keys(services).contains(url.host()), "no service is called {}", url.host());
     assert_eq!(loaded.settings.standard.resource, [("deployment.environment.name".to_owned(), "example".to_owned())]);
@@ -127,9 +205,12 @@ fn the_sidecar_may_do_no_more_than_it_has_to() {
     assert_eq!(texts(&sidecar["cap_drop"]), ["ALL"]);
     assert_eq!(texts(&sidecar["security_opt"]), ["no-new-privileges:true"]);
     assert!(sidecar.get("ports").is_none() && sidecar.get("privileged").is_none());
-    let dockerfile = sidecar["build"]["dockerfile_inline"].as_str().unwrap();
-    let builder = format!("FROM rust:{}-", env!("CARGO_PKG_RUST_VERSION"));
-    assert!(dockerfile.starts_with(&builder), "the builder is not that of Cargo.toml's rust-version: {dockerfile}");
+    let build = &sidecar["build"];
+    assert_eq!(build["context"], Yaml::from(".."));
+    let dockerfile = text(build["dockerfile"].as_str().unwrap());
+    let builder = format!("\nFROM rust:{}-", env!("CARGO_PKG_RUST_VERSION"));
+    assert!(dockerfile.contains(&builder), "the builder is not that of Cargo.toml's rust-version: {dockerfile}");
+    assert!(dockerfile.contains("\nFROM scratch\n") && dockerfile.contains("\nUSER 65534:65534\n"), "{dockerfile}");
     for (name, service) in compose["services"].as_mapping().unwrap() {
         if let Some(image) = service.get("image") {
             let (_, tag) = image.as_str().unwrap().rsplit_once(':').expect("an image has a version");

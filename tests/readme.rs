@@ -1,4 +1,4 @@
-//! The README is right: its tables are what the program does, its commands parse, its links lead somewhere.
+//! The README is right: its tables are what the program does, its commands parse. (`tests/docs` follows its links.)
 #![allow(clippy::unwrap_used, reason = "a test fails loudly")]
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on says where")]
 
@@ -89,7 +89,7 @@ fn the_table_of_settings_has_every_key_with_its_default() {
         assert_eq!(defaults.remove(&key), Some(told), "{key}");
     }
     let left: BTreeSet<String> = defaults.into_keys().collect();
-    assert_eq!(left, quoted(&between("later")), "keys that are in neither list");
+    assert!(left.is_empty(), "keys that are not in the table: {left:?}");
 }
 
 // -- the rest -----------------------------------------------------------------------------------------------------
@@ -117,7 +117,8 @@ fn the_commands_are_understood() {
         let Some(at) = line.rfind("dockpulse ").filter(|at| *at == 0 || line[..*at].ends_with([' ', '/'])) else {
             continue;
         };
-        let words = line[at..].split_whitespace().map(OsString::from);
+        let command = line[at..].split_whitespace().take_while(|word| !matches!(*word, ">" | "|"));
+        let words = command.map(OsString::from);
         let (mut out, mut err) = (Vec::new(), Vec::new());
         let parsed = cli::parse(words, &mut out, &mut err);
         assert!(parsed.is_ok(), "{line}: {}", String::from_utf8_lossy(&err));
@@ -152,16 +153,5 @@ fn the_complaints_of_others_users_are_shown_not_to_happen_by_tests_that_exist() 
         for test in tests {
             assert!(code.contains(&format!("fn {test}()")), "{}: there is no test {test}", row[0]);
         }
-    }
-}
-
-#[test]
-fn the_links_lead_somewhere() {
-    let text = readme();
-    let links = text.split("](").skip(1).map(|rest| rest.split(')').next().unwrap());
-    let files: BTreeSet<&str> = links.filter(|link| !link.starts_with("http")).collect();
-    assert!(files.contains("ARCHITECTURE.md"));
-    for file in files {
-        assert!(Path::new(env!("CARGO_MANIFEST_DIR")).join(file).exists(), "{file} is not there");
     }
 }

@@ -11,7 +11,7 @@ use super::board::{self, Shown};
 use super::bridge::{self, Live, OnEnded};
 use super::names::Names;
 use super::orphans::Orphans;
-use super::{AppError, outbox, settings, wiring};
+use super::{AppError, outbox, reload, settings, wiring};
 use crate::config::{self, Settings};
 use crate::engine::Engine;
 use crate::engine::docker::DockerEngine;
@@ -44,22 +44,25 @@ pub(super) struct Watched {
     pub(super) timeout: Duration,
     /// How it is reached: another one is another engine.
     pub(super) reach: config::Engine,
+    /// All that it is watched and shown by.
+    pub(super) by: By,
 }
+
+/// Where this is the same, nothing is another for an engine.
+pub(super) type By = (config::Engine, Arc<Settings>);
 
 /// The engines of the settings.
 ///
 /// # Errors
 /// An endpoint that cannot be used.
 pub(super) fn watched(settings: &Settings, agent_host: &str, telemetry: &Telemetry) -> Result<Vec<Watched>, AppError> {
-    settings.engines.iter().map(|engine| one(settings, engine, agent_host, telemetry)).collect()
+    let shared = Arc::new(reload::of_engines(settings));
+    let by = |engine: &config::Engine| (engine.clone(), shared.clone());
+    settings.engines.iter().map(|engine| one(settings, by(engine), agent_host, telemetry)).collect()
 }
 
-fn one(
-    settings: &Settings,
-    engine: &config::Engine,
-    agent_host: &str,
-    telemetry: &Telemetry,
-) -> Result<Watched, AppError> {
+fn one(settings: &Settings, by: By, agent_host: &str, telemetry: &Telemetry) -> Result<Watched, AppError> {
+    let (engine, _) = &by;
     let endpoint = engine.endpoint.to_string();
     let address = settings::address(engine, bridge::certificates(telemetry.clone(), endpoint.as_str().into()));
     let user = &settings.user;
@@ -72,6 +75,7 @@ fn one(
         wanted: Arc::new(settings::wanted(settings)),
         timeout: engine.timeout,
         reach: reach(engine),
+        by,
     })
 }
 
@@ -181,12 +185,13 @@ pub(super) struct Running {
 /// One of them.
 struct Member {
     reach: config::Engine,
+    by: By,
     control: mpsc::Sender<Control>,
     task: task::Id,
 }
 
-/// The way to each of them, for whoever hears of requests.
-type Controls = Arc<Mutex<Vec<mpsc::Sender<Control>>>>;
+/// The way to each of them, for whoever hears of requests, and for the control API.
+pub(super) type Controls = Arc<Mutex<Vec<mpsc::Sender<Control>>>>;
 
 impl Running {
     /// Starts to watch all of them. What is `believed` of them goes on or ends as it turns out; what is believed of others
@@ -222,12 +227,12 @@ impl Running {
 
     fn watch(&mut self, watched: Watched, owners: Vec<(Owner, Standing)>, until: Until) {
         let (control, receiver) = mpsc::channel(CONTROLS);
-        let reach = watched.reach.clone();
+        let (reach, by) = (watched.reach.clone(), watched.by.clone());
         let published = Published { owners, latest: self.floor, samples_go_on: until == Until::Told };
         let pipeline = Pipeline::restored(watched.settings.clone(), fastrand::u64(..), published);
         let driving = pipeline::drive(pipeline, wiring::drive(watched, receiver, &self.way), until);
         let task = self.tasks.spawn(driving).id();
-        self.members.push(Member { reach, control, task });
+        self.members.push(Member { reach, by, control, task });
     }
 
     fn share_controls(&self) {
@@ -248,8 +253,11 @@ impl Running {
             }
         }
         self.leave(left).await;
-        for (member, Watched { settings, wanted, timeout, .. }) in kept {
-            let _ = member.control.send(Control::Change(Box::new(Change { settings, wanted, timeout }))).await;
+        for (mut member, Watched { settings, wanted, timeout, by, .. }) in kept {
+            if member.by != by {
+                let _ = member.control.send(Control::Change(Box::new(Change { settings, wanted, timeout }))).await;
+                member.by = by;
+            }
             self.members.push(member);
         }
         for watched in new {
@@ -287,6 +295,11 @@ impl Running {
             // A pipeline that is behind with so many requests has one of this kind already.
             let _ = member.control.try_send(what());
         }
+    }
+
+    /// The way to each pipeline, as long as it is watched.
+    pub(super) fn controls(&self) -> Controls {
+        self.controls.clone()
     }
 
     /// Ends all pipelines: everything is in the outbox then.

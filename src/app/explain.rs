@@ -1,5 +1,5 @@
-//! `dockpulse explain`: asks the engines of the settings about one container, by the pipeline's own way, and tells what
-//! came of it. Nothing is sent.
+//! `dockpulse explain`: asks the agent that watches a container, or the engines of the settings by the pipeline's own way,
+//! and tells what came of it. Nothing is sent.
 
 use std::collections::VecDeque;
 use std::io::Write;
@@ -9,17 +9,22 @@ use std::time::Duration;
 use futures_util::future::join_all;
 
 use super::engines::{Watched, watched};
+use super::operations::Sampled;
 use super::{AppError, devices};
 use crate::config::{Loaded, Settings};
+use crate::control::{self, Address, Client, Described};
+use crate::convert::Converter;
 use crate::engine::Engine;
-use crate::explain::{self, Attribute, Candidate, EngineFound, Found, Live, Report, Terms};
+use crate::explain::{self, Attribute, Candidate, EngineFound, Facet, Found, Live, Report, Series, Terms, ToldBy};
 use crate::filter::Filter;
 use crate::model::Text;
 use crate::model::container::{ContainerId, Listed};
 use crate::model::engine::{Answer, EngineError, EngineInfo, Wanted};
+use crate::model::observation::Facts;
 use crate::model::time::Clock;
 use crate::pipeline::{self, Effect, Pipeline, within};
 use crate::probe::{Call, Failing, Feature, Happening, Input};
+use crate::status::EngineRow;
 use crate::telemetry::Telemetry;
 
 /// A size is waited for no longer than this.
@@ -34,6 +39,8 @@ pub struct ExplainOptions {
     pub container: String,
     /// As JSON.
     pub json: bool,
+    /// The agent that is to be asked; else the one of the settings is asked if it runs.
+    pub agent: Option<Address>,
     /// With colours.
     pub color: bool,
 }
@@ -50,6 +57,45 @@ pub async fn explain(
     options: ExplainOptions,
     out: &mut (impl Write + ?Sized),
 ) -> Result<(), AppError> {
+    let report = match agents(&loaded, &options).await? {
+        Some(report) => report,
+        None => engines(loaded, agent_host, clock, telemetry, &options).await?,
+    };
+    if options.json {
+        writeln!(out, "{:#}", explain::json(&report))?;
+    } else {
+        explain::write(&report, options.color, out)?;
+    }
+    Ok(())
+}
+
+/// What the running agent says, if one runs, watches these engines, and watches the container. Whatever keeps one that
+/// was not asked for from saying it, the engine can be asked.
+async fn agents(loaded: &Loaded, options: &ExplainOptions) -> Result<Option<Report>, AppError> {
+    let named = options.agent.is_some();
+    let of_settings = || super::operations::address(&loaded.settings.control.listen);
+    let Some(address) = options.agent.clone().or_else(of_settings) else { return Ok(None) };
+    let told = async { Client::connect(&address).await?.container(&options.container).await };
+    match told.await {
+        Ok(Described { report, .. }) if named || watches(loaded, &report) => Ok(Some(report)),
+        Ok(_) | Err(control::Error::NotFound(_)) => Ok(None),
+        Err(error) if named => Err(error.into()),
+        Err(_) => Ok(None),
+    }
+}
+
+fn watches(loaded: &Loaded, report: &Report) -> bool {
+    loaded.settings.engines.iter().any(|engine| *engine.endpoint.to_string() == *report.engine.endpoint)
+}
+
+/// What the engines say.
+async fn engines(
+    loaded: Loaded,
+    agent_host: String,
+    clock: Clock,
+    telemetry: Telemetry,
+    options: &ExplainOptions,
+) -> Result<Report, AppError> {
     let engines = watched(&loaded.settings, &agent_host, &telemetry)?;
     let answers = join_all(engines.iter().map(listed)).await;
     let lists = answers.iter().enumerate().filter_map(|(i, answer)| Some((i, answer.as_ref().ok()?.1.as_slice())));
@@ -64,13 +110,7 @@ pub async fn explain(
     let found = engine_found(&engine, info);
     let timeout = engine.timeout;
     let asking = Asking::ask(engine, listed.id.clone(), clock).await?;
-    let report = report(&loaded, found, timeout, listed, list, asking)?;
-    if options.json {
-        writeln!(out, "{:#}", explain::json(&report))?;
-    } else {
-        explain::write(&report, options.color, out)?;
-    }
-    Ok(())
+    report(&loaded, found, timeout, listed, list, asking)
 }
 
 /// Who an engine is, and its containers.
@@ -129,15 +169,15 @@ fn unknown(asked: &str, near: Option<Candidate<'_>>, engines: &[Watched], answer
 // -- what there is to say of it ---------------------------------------------------------------------------------------
 
 fn engine_found(engine: &Watched, info: &EngineInfo) -> EngineFound {
+    found(called(engine, Some(info)), engine.settings.endpoint.clone(), info)
+}
+
+fn found(name: Text, endpoint: Text, info: &EngineInfo) -> EngineFound {
     let runtime = info.runtime.as_deref().unwrap_or("engine");
     let version = info.version.as_deref().map(|v| format!(" {v}")).unwrap_or_default();
     let host = info.host_name.as_deref().map(|h| format!(", host {h}")).unwrap_or_default();
     let arch = info.host_arch.as_deref().map(|a| format!(", {a}")).unwrap_or_default();
-    EngineFound {
-        name: called(engine, Some(info)),
-        endpoint: engine.settings.endpoint.clone(),
-        described: format!("{runtime}{version}, API {}{host}{arch}", info.api),
-    }
+    EngineFound { name, endpoint, described: format!("{runtime}{version}, API {}{host}{arch}", info.api) }
 }
 
 fn report(
@@ -148,23 +188,58 @@ fn report(
     list: &[Listed],
     asking: Asking,
 ) -> Result<Report, AppError> {
-    let Loaded { settings, origins, .. } = loaded;
-    let origin = |key: &str| origins.get(key).to_string();
-    let filter = settings.containers.filter();
     let Some(facts) = asking.pipeline.facts(&asking.id) else {
         let name = listed.display_name();
         return Err(AppError::Explain(format!("{} ({}) was removed meanwhile", name.escape_debug(), listed.id)));
     };
     let converter = asking.pipeline.converter();
+    let series = asking.live.series(&converter.metrics());
+    let over_cap = over_cap(&loaded.settings, &loaded.settings.containers.filter(), list);
+    let failures = asking.failures;
+    Ok(Report { over_cap, failures, ..described(loaded, converter, engine, timeout, facts, series) })
+}
+
+/// What the running agent has to say of a container that it watches.
+pub(super) fn running(
+    loaded: &Loaded,
+    pipeline: &mut Pipeline,
+    engine: &EngineRow,
+    id: &ContainerId,
+    sampled: Option<&Sampled>,
+) -> Option<Report> {
+    let facts = pipeline.facts(id)?.clone();
+    let converter = pipeline.converter_mut();
+    let mut points: Vec<Series> = converter.state(&facts).iter().map(|p| Series::of(p, Facet::State)).collect();
+    if let Some((facts, usage)) = sampled {
+        points.extend(converter.usage(facts, usage).iter().map(|p| Series::of(p, Facet::Usage)));
+    }
+    let timeout = loaded.settings.engines.iter().find(|of| *of.endpoint.to_string() == *engine.endpoint);
+    let timeout = timeout.or(loaded.settings.engines.first()).map(|of| of.timeout).unwrap_or_default();
+    let found = found(engine.name.clone(), engine.endpoint.clone(), pipeline.engine());
+    let report = described(loaded, pipeline.converter(), found, timeout, &facts, points);
+    Some(Report { told_by: ToldBy::Agent, ..report })
+}
+
+fn described(
+    loaded: &Loaded,
+    converter: &Converter,
+    engine: EngineFound,
+    timeout: Duration,
+    facts: &Facts,
+    series: Vec<Series>,
+) -> Report {
+    let Loaded { settings, origins, .. } = loaded;
+    let origin = |key: &str| origins.get(key).to_string();
     let container = facts.listed.clone();
-    Ok(Report {
+    Report {
+        told_by: ToldBy::Engine,
         engine,
-        watched: explain::Watched::of(&filter, settings.containers.stopped, &container, &origin),
-        over_cap: over_cap(settings, &filter, list),
+        watched: explain::Watched::of(&settings.containers.filter(), settings.containers.stopped, &container, &origin),
+        over_cap: None,
         identity: converter.attributes(facts).iter().map(|a| Attribute::of(a, &origin)).collect(),
         on_points: converter.resource(facts).on_points().iter().map(|(name, _)| name.clone()).collect(),
-        series: asking.live.series(&converter.metrics()),
-        failures: asking.failures,
+        series,
+        failures: Vec::new(),
         endings: explain::endings(Terms {
             stopped: settings.containers.stopped,
             on_shutdown: settings.retract.on_shutdown,
@@ -172,7 +247,7 @@ fn report(
             timeout,
         }),
         container,
-    })
+    }
 }
 
 fn over_cap(settings: &Settings, filter: &Filter, list: &[Listed]) -> Option<(usize, usize)> {

@@ -8,13 +8,16 @@ mod engines;
 mod explain;
 mod names;
 mod once;
+mod operations;
 mod orphans;
 mod outbox;
 mod page;
+mod reload;
 mod run;
 mod services;
 mod settings;
 mod signals;
+mod status;
 mod wiring;
 
 use std::time::Duration;
@@ -22,9 +25,11 @@ use std::time::Duration;
 pub use demo::{DemoOptions, demo, demo_settings};
 pub use explain::{ExplainOptions, explain};
 pub use once::once;
-pub use run::{Reload, run};
-pub use settings::{goes_without, known, log_level, unsupported};
+pub use reload::{Fingerprint, Reload};
+pub use run::run;
+pub use settings::{known, log_level, unsupported};
 pub use signals::End;
+pub use status::{StatusOptions, control_address, control_flag, status};
 
 use crate::export;
 use crate::model::engine::EngineError;
@@ -88,6 +93,12 @@ pub enum AppError {
     /// The embedded collector cannot listen.
     #[error(transparent)]
     Listen(#[from] crate::sink::server::ListenError),
+    /// A running agent cannot be asked.
+    #[error(transparent)]
+    Control(#[from] crate::control::Error),
+    /// There is no agent to ask.
+    #[error("{0}")]
+    Status(String),
     /// A container cannot be explained. Says why, in one line or with a line for each that may be meant.
     #[error("{0}")]
     Explain(String),

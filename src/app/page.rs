@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 
 use super::AppError;
 use super::services::{Place, Services, unless_set};
-use crate::config::{Origins, Settings, WebListen};
+use crate::config::{Loaded, Settings, WebListen};
 use crate::model::batch::Reason;
 use crate::status::Handle;
 use crate::telemetry::event::{DropReason, Failure};
@@ -20,13 +20,13 @@ const WHAT: &str = "the status page";
 /// It could not listen at an address that was set.
 pub(super) async fn begin(
     services: &mut Services,
-    settings: &Settings,
-    origins: &Origins,
+    loaded: &Loaded,
     host_name: &str,
     board: &Handle,
     telemetry: &Telemetry,
 ) -> Result<Option<String>, AppError> {
-    let WebListen::Tcp(address) = settings.status.listen else { return Ok(None) };
+    let WebListen::Tcp(address) = loaded.settings.status.listen else { return Ok(None) };
+    let origins = &loaded.origins;
     let place = Place { key: KEY, what: WHAT, address: address.to_string(), origins };
     let bound = Server::bind(address, Options { host_name: host_name.to_owned() }).await;
     let Some(server) = unless_set(bound, place, telemetry)? else { return Ok(None) };

@@ -3,15 +3,18 @@
 use std::time::Duration;
 
 use tokio::signal::unix::Signal;
-use tokio::sync::watch;
+use tokio::sync::{mpsc, watch};
 use tokio::time::{Interval, MissedTickBehavior};
 
 use super::engines::{Running, Way, watched};
+use super::operations::{InEffect, Operating, Wish};
+use super::reload::{FileWatch, Reload, Taken, take};
 use super::services::Services;
 use super::settings::OwnWay;
 use super::signals::{End, hangup};
-use super::{AppError, board, outbox, page, settings, unsupported, wiring};
-use crate::config::{Errors, Loaded, Settings};
+use super::{AppError, board, operations, outbox, page, settings, unsupported, wiring};
+use crate::config::{Loaded, Settings};
+use crate::control::Reloaded;
 use crate::export::{Connector, Unsent};
 use crate::model::Text;
 use crate::model::time::{Clock, Monotonic};
@@ -26,9 +29,6 @@ const LONGEST_CLOSE: Duration = Duration::from_millis(500);
 /// So much of the time to end is kept for answers of the page and the control API that are under way.
 const LAST_ANSWERS: Duration = Duration::from_millis(200);
 
-/// Reads the settings again, for SIGHUP.
-pub type Reload = Box<dyn FnMut() -> Result<Loaded, Errors> + Send>;
-
 /// Runs the agent until a signal ends it.
 ///
 /// # Errors
@@ -42,8 +42,9 @@ pub async fn run(
     reload: Reload,
 ) -> Result<(), AppError> {
     let (mut end, mut hangup) = (End::new()?, hangup()?);
-    let Loaded { settings, file, origins, .. } = loaded;
-    let board = board::board(&settings, &agent_host, file.as_deref(), clock, &telemetry);
+    let board = board::board(&loaded.settings, &agent_host, loaded.file.as_deref(), clock, &telemetry);
+    let in_effect = InEffect::new(loaded);
+    let settings = in_effect.get().settings.clone();
     let export = settings::export(&settings, &telemetry)?;
     let watched = watched(&settings, &agent_host, &telemetry)?;
     let connector = Connector::new(&export);
@@ -55,13 +56,16 @@ pub async fn run(
     };
     let way = way.shown_on(board.clone(), &settings);
     let mut services = Services::new();
+    let control = operations::listen(&in_effect.get(), &telemetry).await?;
     telemetry.record(&started(&settings));
-    page::begin(&mut services, &settings, &origins, &agent_host, &board, &telemetry).await?;
+    page::begin(&mut services, &in_effect.get(), &agent_host, &board, &telemetry).await?;
     let running = Running::start(watched, believed, &way, Until::Told);
     let worker = wiring::worker(&export, &way, running.refusals())?;
+    let (operating, wishes) = Operating::of(&way, &running, board.clone(), log.clone(), in_effect.clone());
+    operations::serve(control, operating, &mut services);
     let (deadline_to, ending) = watch::channel(None);
     let mut delivering = Box::pin(worker.run(ending));
-    let mut agent = Agent { settings, agent_host, telemetry, log, board, running, reload };
+    let mut agent = Agent { settings, agent_host, telemetry, log, board, running, reload, in_effect, wishes };
     let crash = tokio::select! {
         _ = &mut delivering => return Err(AppError::Crashed("the export".to_owned())),
         crash = agent.serve(&mut end, &mut hangup) => crash,
@@ -134,6 +138,8 @@ struct Agent {
     board: Handle,
     running: Running,
     reload: Reload,
+    in_effect: InEffect,
+    wishes: mpsc::Receiver<Wish>,
 }
 
 /// How often it is said that a certificate is not verified, after the start has said it.
@@ -163,13 +169,11 @@ impl Unchecked {
     }
 }
 
-/// A change of these is none for the engines.
-const NOT_OF_ENGINES: [&str; 2] = ["shutdown", "log.level"];
-
 impl Agent {
     /// Serves signals until one asks to end, or until a part has ended by itself, which it tells.
     async fn serve(&mut self, end: &mut End, hangup: &mut Signal) -> Option<String> {
         let mut unchecked = Unchecked::new(&self.settings);
+        let mut file = FileWatch::new(self.reload.watched.clone());
         loop {
             tokio::select! {
                 event = unchecked.due() => self.telemetry.record(&event),
@@ -179,66 +183,50 @@ impl Agent {
                     return None;
                 }
                 crash = self.running.crashed() => return Some(crash),
-                _ = hangup.recv() => self.reload().await,
+                _ = hangup.recv() => {
+                    self.reload().await;
+                }
+                () = file.changed() => {
+                    self.reload().await;
+                }
+                Some(Wish(answer)) = self.wishes.recv() => {
+                    // Who does not wait any more has his wish all the same.
+                    let _ = answer.send(self.reload().await);
+                }
             }
         }
     }
 
     /// Takes new settings as far as they can be changed while it runs: what is watched, and what is published.
-    async fn reload(&mut self) {
-        let loaded = match (self.reload)() {
+    async fn reload(&mut self) -> Reloaded {
+        let loaded = match (self.reload.load)() {
             Ok(loaded) => loaded,
             Err(errors) => return self.reject(errors.iter().map(ToString::to_string).collect()),
         };
-        let mut errors = unsupported(&loaded.settings);
-        errors.extend(self.needs_restart(&loaded.settings));
+        let errors = unsupported(&loaded.settings);
         if !errors.is_empty() {
             return self.reject(errors);
         }
-        let watched = match watched(&loaded.settings, &self.agent_host, &self.telemetry) {
+        let odd = loaded.warnings.iter().map(ToString::to_string);
+        let odd: Vec<Event> = odd.map(|text| Event::SettingsOdd { text }).collect();
+        let Taken { settings, changed, waiting } = take(&self.settings, loaded.settings);
+        let watched = match watched(&settings, &self.agent_host, &self.telemetry) {
             Ok(watched) => watched,
             Err(error) => return self.reject(vec![error.to_string()]),
         };
-        let changed = self.changed(&loaded.settings);
-        self.settings = loaded.settings;
+        self.settings = settings.clone();
+        self.in_effect.set(Loaded { settings, ..loaded });
         board::set(&self.board, &self.settings);
         self.log.set_level(settings::log_level(self.settings.log.level));
-        if changed.iter().any(|key| !NOT_OF_ENGINES.contains(&key.as_str())) {
-            self.running.change(watched).await;
-        }
-        self.telemetry.record(&Event::SettingsReloaded { changed });
+        self.running.change(watched).await;
+        odd.iter().for_each(|event| self.telemetry.record(event));
+        self.telemetry.record(&Event::SettingsReloaded { changed: changed.clone(), waiting: waiting.clone() });
+        Reloaded { applied: true, changed, needs_restart: waiting, errors: Vec::new() }
     }
 
-    fn reject(&self, errors: Vec<String>) {
-        self.telemetry.record(&Event::SettingsRejected { errors });
-    }
-
-    fn needs_restart(&self, new: &Settings) -> Vec<String> {
-        let old = &self.settings;
-        let keys = [
-            ("export", !old.export.is_same(&new.export)),
-            ("outbox", old.outbox != new.outbox),
-            ("telemetry", old.telemetry != new.telemetry),
-            ("status", old.status != new.status),
-            ("log.format", old.log.format != new.log.format),
-        ];
-        keys.into_iter().filter(|(_, differs)| *differs).map(|(key, _)| format!("{key}: needs a restart")).collect()
-    }
-
-    fn changed(&self, new: &Settings) -> Vec<String> {
-        let old = &self.settings;
-        let keys = [
-            ("interval", old.interval != new.interval),
-            ("profile", old.profile != new.profile),
-            ("engines", old.engines != new.engines),
-            ("containers", old.containers != new.containers),
-            ("attributes", old.attributes != new.attributes),
-            ("metrics", old.metrics != new.metrics),
-            ("retract", old.retract != new.retract),
-            ("shutdown", old.shutdown != new.shutdown),
-            ("log.level", old.log.level != new.log.level),
-        ];
-        keys.into_iter().filter(|(_, differs)| *differs).map(|(key, _)| key.to_owned()).collect()
+    fn reject(&self, errors: Vec<String>) -> Reloaded {
+        self.telemetry.record(&Event::SettingsRejected { errors: errors.clone() });
+        Reloaded { errors, ..Reloaded::default() }
     }
 }
 

@@ -10,8 +10,8 @@ use super::engines::{Watched, Way};
 use super::{AppError, devices};
 use crate::export::{self, ExportReport};
 use crate::ledger::Commit;
+use crate::model::batch::{Batch, BatchSource, Left};
 use crate::model::published::{Change as Changed, Decision};
-use crate::outbox::Queue;
 use crate::pipeline::{Control, Drive, Pipeline};
 use crate::probe::Happening;
 use crate::telemetry::Event;
@@ -86,15 +86,32 @@ pub(super) fn worker(
     settings: &export::Settings,
     way: &Way,
     hear: impl Fn(&ExportReport) + Send + Sync + 'static,
-) -> Result<export::Worker<Queue>, AppError> {
+) -> Result<export::Worker<Delivering>, AppError> {
     let telling = way.clone();
     let observer: export::Observer = Arc::new(move |report| {
         bridge::exported(&telling.telemetry, &telling.queue, report);
         if let Some(Shown { board, .. }) = &telling.board {
             board::exported(board, report);
-            telling.show_outbox();
         }
         hear(report);
     });
-    Ok(export::Worker::new(settings, way.queue.clone(), way.clock, observer)?)
+    Ok(export::Worker::new(settings, Delivering(way.clone()), way.clock, observer)?)
+}
+
+/// The outbox, which shows what is left of it when something was delivered.
+pub(super) struct Delivering(Way);
+
+impl BatchSource for Delivering {
+    fn next(&self) -> impl Future<Output = Arc<Batch>> + Send {
+        self.0.queue.next()
+    }
+
+    fn acknowledge(&self) {
+        self.0.queue.acknowledge();
+        self.0.show_outbox();
+    }
+
+    fn left(&self) -> Left {
+        self.0.queue.left()
+    }
 }

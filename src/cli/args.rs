@@ -9,7 +9,9 @@ use clap::builder::{NonEmptyStringValueParser, PossibleValuesParser};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 
+use crate::app;
 use crate::config::{Flags, LogFormat, LogLevel, Profile, Protocol, parse_duration};
+use crate::control::Address;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -23,7 +25,7 @@ Exit status: 0 done, 1 failed, 2 wrong usage or settings.";
 const RUN_EXAMPLES: &str = "\
 Examples:
   dockpulse run
-  dockpulse run --config /etc/dockpulse/dockpulse.yaml
+  dockpulse run --watch --config /etc/dockpulse/dockpulse.yaml
   dockpulse run --engine unix:///var/run/docker.sock --endpoint http://collector:4317
   DOCKPULSE_EXPORT__ENDPOINT=http://collector:4318 dockpulse run --protocol http/protobuf
 
@@ -54,15 +56,45 @@ Examples:
 
 Exit status: 0 explained, watched or not; 1 no such container, or its engine is out of reach.";
 
+const STATUS_EXAMPLES: &str = "\
+Examples:
+  dockpulse status
+  dockpulse status --watch
+  dockpulse status --json | jq .export
+  dockpulse status --control unix:///run/dockpulse/control.sock
+
+Exit status: 0 an agent has told, 1 none answers.";
+
 const CHECK_EXAMPLES: &str = "\
 Examples:
   dockpulse config check
-  dockpulse config check --config dockpulse.yaml";
+  dockpulse config check --config dockpulse.yaml
+  dockpulse config check hosts/*.yaml";
 
 const PRINT_EXAMPLES: &str = "\
 Examples:
   dockpulse config print
-  DOCKPULSE_INTERVAL=5s dockpulse config print --config dockpulse.yaml";
+  DOCKPULSE_INTERVAL=5s dockpulse config print --config dockpulse.yaml
+  dockpulse config print --json | jq -r '.settings.\"export.endpoint\".origin'";
+
+const SCHEMA_EXAMPLES: &str = "\
+Examples:
+  dockpulse config schema > dockpulse.schema.json
+
+An editor with a YAML language server uses it for a file that begins with this line:
+  # yaml-language-server: $schema=dockpulse.schema.json";
+
+const COMPLETIONS_EXAMPLES: &str = "\
+Examples:
+  dockpulse completions bash > ~/.local/share/bash-completion/completions/dockpulse
+  dockpulse completions zsh > \"${fpath[1]}/_dockpulse\"
+  dockpulse completions fish > ~/.config/fish/completions/dockpulse.fish";
+
+const MAN_EXAMPLES: &str = "\
+Examples:
+  dockpulse man | man -l -
+  dockpulse man config check | man -l -
+  dockpulse man --dir ~/.local/share/man/man1";
 
 /// The command line.
 #[derive(Debug, Parser)]
@@ -90,6 +122,8 @@ pub enum Command {
     Demo(DemoArgs),
     /// Probe once, push once, wait for the collector's answer and sum it up; for CI and cron
     Once(OnceArgs),
+    /// Tell what the running agent does: its engines, the export, the outbox, the last retractions
+    Status(StatusArgs),
     /// Tell why a container is or is not watched, its identity, its series and what would retract them
     Explain(ExplainArgs),
     /// Receive OTLP (gRPC and HTTP) and print what arrives
@@ -102,9 +136,20 @@ pub enum Command {
         command: ConfigCommand,
     },
     /// Print completions for a shell
+    #[command(after_help = COMPLETIONS_EXAMPLES)]
     Completions {
         /// The shell.
         shell: Shell,
+    },
+    /// Print the manual page of dockpulse or of one of its commands, or write them all into a directory
+    #[command(after_help = MAN_EXAMPLES)]
+    Man {
+        /// The command, such as: run, or: config check
+        #[arg(conflicts_with = "dir")]
+        command: Vec<String>,
+        /// Write a page for each command into this directory, which has to be there
+        #[arg(long, value_name = "DIRECTORY")]
+        dir: Option<PathBuf>,
     },
 }
 
@@ -113,20 +158,46 @@ pub enum Command {
 pub enum ConfigCommand {
     /// Tell everything that is wrong with the settings, with file, line and key
     #[command(after_help = CHECK_EXAMPLES)]
-    Check(SettingsFlags),
+    Check(CheckArgs),
     /// Print the settings that are in effect with the origin of each; secrets are masked
     #[command(after_help = PRINT_EXAMPLES)]
-    Print(SettingsFlags),
+    Print(PrintArgs),
     /// Print the JSON Schema of the settings file
+    #[command(after_help = SCHEMA_EXAMPLES)]
     Schema,
     /// Print the documented settings file with every key and its default
     Default,
+}
+
+/// Flags of `config check`.
+#[derive(Debug, Args)]
+pub struct CheckArgs {
+    /// Settings files, each to be looked at by itself
+    #[arg(value_name = "FILE", conflicts_with = "config")]
+    pub files: Vec<PathBuf>,
+    /// Settings.
+    #[command(flatten)]
+    pub settings: SettingsFlags,
+}
+
+/// Flags of `config print`.
+#[derive(Debug, Args)]
+pub struct PrintArgs {
+    /// For scripts
+    #[arg(long)]
+    pub json: bool,
+    /// Settings.
+    #[command(flatten)]
+    pub settings: SettingsFlags,
 }
 
 /// Flags of `run`.
 #[derive(Debug, Args)]
 #[command(after_help = RUN_EXAMPLES)]
 pub struct RunArgs {
+    /// Read the settings again whenever their file changes, as SIGHUP does
+    #[arg(long)]
+    pub watch: bool,
     /// Settings.
     #[command(flatten)]
     pub settings: SettingsFlags,
@@ -162,6 +233,32 @@ pub struct DemoArgs {
     pub settings: SettingsFlags,
 }
 
+/// Flags of `status`.
+#[derive(Debug, Args)]
+#[command(after_help = STATUS_EXAMPLES)]
+pub struct StatusArgs {
+    /// For scripts: everything, containers included
+    #[arg(long)]
+    pub json: bool,
+    /// Go on telling, once a second; with --json one object a line
+    #[arg(long)]
+    pub watch: bool,
+    /// Which agent.
+    #[command(flatten)]
+    pub control: ControlFlags,
+    /// Settings.
+    #[command(flatten)]
+    pub settings: SettingsFlags,
+}
+
+/// Which agent is asked.
+#[derive(Debug, Clone, Default, Args)]
+pub struct ControlFlags {
+    /// The running agent's control API: unix:///PATH or tcp://127.0.0.1:PORT [default: control.listen of the settings]
+    #[arg(long, value_name = "ADDRESS", value_parser = app::control_flag)]
+    pub control: Option<Address>,
+}
+
 /// Flags of `explain`.
 #[derive(Debug, Args)]
 #[command(after_help = EXPLAIN_EXAMPLES)]
@@ -172,6 +269,9 @@ pub struct ExplainArgs {
     /// For scripts
     #[arg(long)]
     pub json: bool,
+    /// Which agent is asked first, if one runs.
+    #[command(flatten)]
+    pub control: ControlFlags,
     /// Settings.
     #[command(flatten)]
     pub settings: SettingsFlags,

@@ -3,19 +3,22 @@
 use std::fs;
 use std::future::Future;
 use std::io::{self, IsTerminal, Write};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
-use super::args::{Command, ConfigCommand, DemoArgs, ExplainArgs, SettingsFlags, SinkArgs, SinkFormat};
-use super::{Status, completions, parse, settings};
+use super::args::{
+    CheckArgs, Command, ConfigCommand, DemoArgs, ExplainArgs, SettingsFlags, SinkArgs, SinkFormat, StatusArgs,
+};
+use super::{Status, completions, man, parse, settings};
 use crate::app::{self, AppError};
-use crate::config::{self, Errors, Loaded, Sources};
+use crate::config::{self, Errors, Flags, Loaded, Sources};
 use crate::model::time::Clock;
 use crate::sink;
 use crate::sink::SinkOptions;
 use crate::sink::server::Listen;
-use crate::telemetry::Telemetry;
 use crate::telemetry::log::{self, Format, Log};
+use crate::telemetry::{Event, Telemetry};
 
 /// How long the log may take to be written when the process ends.
 const LAST_WORDS: Duration = Duration::from_millis(500);
@@ -39,7 +42,12 @@ fn perform(command: Command, out: &mut (dyn Write + Send), err: &mut (dyn Write 
     match command {
         Command::Run(args) => with_settings(args.settings, err, |start| {
             let Start { loaded, host, clock, telemetry, log, sources } = start;
-            let reload = Box::new(move || load(&sources));
+            // From now on that file, also if it is gone: the defaults are not what is meant then.
+            let config = sources.flags.config.clone().or_else(|| loaded.file.clone());
+            let sources = Sources { flags: Flags { config, ..sources.flags }, ..sources };
+            let looked_at = sources.clone();
+            let watched = args.watch.then(|| -> app::Fingerprint { Arc::new(move || config::fingerprint(&looked_at)) });
+            let reload = app::Reload { load: Box::new(move || load(&sources)), watched };
             Box::pin(app::run(loaded, host, clock, telemetry, log, reload))
         }),
         Command::Once(args) => with_settings(args.settings, err, |start| {
@@ -47,15 +55,18 @@ fn perform(command: Command, out: &mut (dyn Write + Send), err: &mut (dyn Write 
             Box::pin(app::once(loaded.settings, host, clock, telemetry, args.retract, out))
         }),
         Command::Explain(args) => {
-            let ExplainArgs { container, json, settings } = args;
-            let options = app::ExplainOptions { container, json, color: colored(&io::stdout()) };
+            let ExplainArgs { container, json, control, settings } = args;
+            let agent = control.control;
+            let options = app::ExplainOptions { container, json, agent, color: colored(&io::stdout()) };
             with_settings(settings, err, |start| {
                 let Start { loaded, host, clock, telemetry, .. } = start;
                 Box::pin(app::explain(loaded, host, clock, telemetry, options, out))
             })
         }
+        Command::Status(args) => status(args, out, err),
         Command::Config { command } => with_config(command, out, err),
         Command::Completions { shell } => completions(shell, &mut &mut *out).map(|()| Status::Done),
+        Command::Man { command, dir } => manual(&command, dir.as_deref(), out, err),
         Command::Demo(args) => demo(args, err),
         Command::Sink(args) => sink(args, err),
     }
@@ -67,8 +78,18 @@ fn with_config(
     mut err: &mut (dyn Write + Send),
 ) -> io::Result<Status> {
     match command {
-        ConfigCommand::Check(flags) => check(flags, out, err),
-        ConfigCommand::Print(flags) => settings::print(&load(&sources(flags)), &mut out, &mut err),
+        ConfigCommand::Check(CheckArgs { files, settings }) if files.is_empty() => check(settings, out, err),
+        ConfigCommand::Check(CheckArgs { files, settings }) => {
+            let mut all = Status::Done;
+            for file in files {
+                let flags = SettingsFlags { config: Some(file), ..settings.clone() };
+                if check(flags, out, err)? != Status::Done {
+                    all = Status::Usage;
+                }
+            }
+            Ok(all)
+        }
+        ConfigCommand::Print(args) => settings::print(&load(&sources(args.settings)), args.json, &mut out, &mut err),
         ConfigCommand::Schema => settings::schema(&app::known(), &mut out),
         ConfigCommand::Default => settings::default_file(&mut out),
     }
@@ -85,6 +106,44 @@ fn check(
         return settings::check(&loaded, &mut out, &mut err);
     }
     Ok(usage(err, &lacking.join("\ndockpulse: ")))
+}
+
+fn manual(
+    command: &[String],
+    dir: Option<&Path>,
+    mut out: &mut (dyn Write + Send),
+    err: &mut (dyn Write + Send),
+) -> io::Result<Status> {
+    let Some(dir) = dir else {
+        return Ok(match man::page(command, &mut out)? {
+            true => Status::Done,
+            false => usage(err, &format!("there is no command {}; see: dockpulse --help", command.join(" "))),
+        });
+    };
+    match man::pages(dir) {
+        Ok(pages) => writeln!(out, "{pages} pages in {}", dir.display()).map(|()| Status::Done),
+        Err(error) => Ok(fail(err, &error.to_string())),
+    }
+}
+
+/// Where the agent is may be said; else the settings say it.
+fn status(args: StatusArgs, out: &mut (dyn Write + Send), err: &mut (dyn Write + Send)) -> io::Result<Status> {
+    let StatusArgs { json, watch, control, settings } = args;
+    let options = app::StatusOptions { json, watch, color: colored(&io::stdout()) };
+    let Some(address) = control.control else {
+        return with_settings(settings, err, |start| {
+            Box::pin(async move { app::status(app::control_address(&start.loaded)?, options, out).await })
+        });
+    };
+    let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => return Ok(fail(err, &format!("cannot start: {error}"))),
+    };
+    match runtime.block_on(app::status(address, options, out)) {
+        Ok(()) => Ok(Status::Done),
+        Err(AppError::Io(error)) => Err(error),
+        Err(error) => Ok(fail(err, &error.to_string())),
+    }
 }
 
 fn demo(args: DemoArgs, err: &mut (dyn Write + Send)) -> io::Result<Status> {
@@ -179,10 +238,10 @@ fn with_settings<'a>(
         Err(error) => return Ok(fail(err, &error)),
     };
     drop(guard);
-    let warnings = loaded.warnings.iter().map(ToString::to_string);
-    warnings.chain(app::goes_without(&loaded)).for_each(|text| tracing::warn!(target: "dockpulse", "{text}"));
     let json = loaded.settings.log.format == config::LogFormat::Json;
     let telemetry = Telemetry::new(clock);
+    let odd = loaded.warnings.iter().map(ToString::to_string);
+    odd.for_each(|text| telemetry.record(&Event::SettingsOdd { text }));
     let start = Start { loaded, host: host(), clock, telemetry, log: log.clone(), sources };
     let result = runtime.block_on(command(start));
     // A name server or a disk that hangs holds a thread that nobody can end.

@@ -2,6 +2,7 @@
 
 pub mod args;
 mod commands;
+mod man;
 pub mod settings;
 
 use std::ffi::OsString;
@@ -105,7 +106,13 @@ mod tests {
             ("demo --containers 0", "--containers"),
             ("explain", "CONTAINER"),
             ("explain web db", "db"),
+            ("status web", "web"),
+            ("status --control 127.0.0.1:9798", "unix:///run/dockpulse/control.sock"),
+            ("status --control off", "--control"),
+            ("explain web --control tcp://10.0.0.1:9798", "other hosts"),
             ("completions tcsh", "tcsh"),
+            ("man run --dir d", "--dir"),
+            ("config check a -c b", "--config"),
         ] {
             let answer = ask(line);
             assert_eq!(answer.result.err(), Some(Status::Usage), "{line}");
@@ -118,10 +125,14 @@ mod tests {
         for (line, words) in [
             ("--help", &["run", "demo", "once", "sink", "config", "Examples"][..]),
             ("--version", &["dockpulse 0."]),
-            ("run --help", &["Usage", "--config", "--engine", "--state-dir", "--log-format", "Examples"]),
+            ("completions --help", &["bash", "zsh", "fish", "Examples"]),
+            ("man --help", &["COMMAND", "--dir", "Examples"]),
+            ("config print --help", &["--json", "Examples"]),
+            ("run --help", &["Usage", "--watch", "--config", "--engine", "--state-dir", "--log-format", "Examples"]),
             ("once --help", &["Usage", "--retract", "Examples"]),
             ("demo --help", &["--simulate", "--seed", "--containers", "Examples"]),
             ("explain --help", &["CONTAINER", "--json", "--config", "Examples"]),
+            ("status --help", &["--json", "--watch", "--control", "Examples"]),
             ("sink --help", &["--format", "--expect", "--within", "--grpc", "--http", "Examples"]),
             ("config --help", &["Usage", "check"]),
             ("config check --help", &["Usage", "--config", "Examples"]),
@@ -163,20 +174,28 @@ mod tests {
             (explain.container.as_str(), explain.json, explain.settings.config),
             ("web", true, Some("x".into()))
         );
+        let line = "status --json --watch --control tcp://localhost:9798";
+        let Ok(Command::Status(status)) = ask(line).result else { panic!("not status") };
+        let address = status.control.control.map(|address| address.to_string());
+        assert_eq!((status.json, status.watch, address.as_deref()), (true, true, Some("tcp://127.0.0.1:9798")));
         let Ok(Command::Demo(demo)) = ask("demo --simulate --containers 3 --seed 9").result else { panic!("not demo") };
         assert_eq!((demo.simulate, demo.containers, demo.seed), (true, Some(3), 9));
         let line = "sink --format json --expect e.yaml --within 1m30s --grpc 127.0.0.1:0 --http [::1]:1";
         let Ok(Command::Sink(sink)) = ask(line).result else { panic!("not sink") };
         assert_eq!((sink.format, sink.within.as_secs()), (SinkFormat::Json, 90));
-        let Ok(Command::Config { command: ConfigCommand::Check(flags) }) = ask("config check -c x").result else {
+        let Ok(Command::Config { command: ConfigCommand::Check(check) }) = ask("config check -c x").result else {
             panic!("not config check")
         };
-        assert_eq!(flags.config, Some("x".into()));
+        assert_eq!((check.settings.config, check.files.len()), (Some("x".into()), 0));
+        let Ok(Command::Config { command: ConfigCommand::Check(check) }) = ask("config check a b").result else {
+            panic!("not config check")
+        };
+        assert_eq!(check.files.len(), 2);
     }
 
     #[test]
     fn completions_know_the_commands() {
-        for shell in [Shell::Bash, Shell::Zsh, Shell::Fish] {
+        for shell in [Shell::Bash, Shell::Zsh, Shell::Fish, Shell::PowerShell, Shell::Elvish] {
             let mut out = Vec::new();
             completions(shell, &mut out).unwrap();
             let script = String::from_utf8(out).unwrap();

@@ -24,15 +24,23 @@ pub fn check(loaded: &Result<Loaded, Errors>, out: &mut impl Write, err: &mut im
     }
 }
 
-/// `config print`: the settings that are in effect.
+/// `config print`: the settings that are in effect, for people or as JSON.
 ///
 /// # Errors
 /// If it cannot be written.
-pub fn print(loaded: &Result<Loaded, Errors>, out: &mut impl Write, err: &mut impl Write) -> io::Result<Status> {
+pub fn print(
+    loaded: &Result<Loaded, Errors>,
+    json: bool,
+    out: &mut impl Write,
+    err: &mut impl Write,
+) -> io::Result<Status> {
     match loaded {
         Ok(loaded) => {
             warn(loaded, err)?;
-            out.write_all(config::print(loaded).as_bytes())?;
+            match json {
+                true => writeln!(out, "{:#}", config::print_json(loaded))?,
+                false => out.write_all(config::print(loaded).as_bytes())?,
+            }
             Ok(Status::Done)
         }
         Err(errors) => {

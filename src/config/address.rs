@@ -30,6 +30,8 @@ pub enum ControlListen {
     Off,
     /// At this socket.
     Unix(PathBuf),
+    /// At this address, which other hosts cannot reach.
+    Tcp(SocketAddr),
 }
 
 pub(super) const NO_USER: &str = "an address must not hold a user name or password";
@@ -110,6 +112,13 @@ impl Endpoint {
     }
 }
 
+impl ControlListen {
+    /// Reads it; the error says what is wrong.
+    pub fn try_new(text: &str) -> Result<Self, String> {
+        Self::parse(text.trim()).map_err(|why| why.unwrap_or_else(|| format!("expected {}", Self::EXPECTED)))
+    }
+}
+
 impl fmt::Display for Endpoint {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let scheme = if self.is_tls() { "https" } else { "http" };
@@ -132,6 +141,7 @@ impl fmt::Display for ControlListen {
         match self {
             Self::Off => f.write_str("off"),
             Self::Unix(path) => write!(f, "unix://{}", path.display()),
+            Self::Tcp(address) => write!(f, "tcp://{address}"),
         }
     }
 }
@@ -191,9 +201,14 @@ impl Scalar for WebListen {
 }
 
 impl Scalar for ControlListen {
-    const EXPECTED: &'static str = "a socket like unix:///run/dockpulse/control.sock, or off";
+    const EXPECTED: &'static str = "a socket like unix:///run/dockpulse/control.sock, tcp://127.0.0.1:9798, or off";
 
     fn parse(text: &str) -> Result<Self, Option<String>> {
+        if let Some(address) = text.strip_prefix("tcp://") {
+            let WebListen::Tcp(address) = WebListen::parse(address)? else { return Err(None) };
+            let others = || Some("other hosts must not reach it: nobody is asked who he is".to_owned());
+            return if address.ip().is_loopback() { Ok(Self::Tcp(address)) } else { Err(others()) };
+        }
         match text.strip_prefix("unix://") {
             Some(path) if path.starts_with('/') && !path.contains('\0') => Ok(Self::Unix(path.into())),
             None if text == "off" => Ok(Self::Off),
@@ -272,8 +287,12 @@ mod tests {
             assert_eq!(WebListen::parse(text), Err(None), "{text}");
         }
         assert_eq!(ControlListen::parse("unix:///run/x.sock").unwrap().to_string(), "unix:///run/x.sock");
-        for text in ["", "127.0.0.1:1", "unix://x.sock", "/run/x.sock"] {
+        assert_eq!(ControlListen::parse("tcp://localhost:9798").unwrap().to_string(), "tcp://127.0.0.1:9798");
+        for text in ["", "127.0.0.1:1", "unix://x.sock", "/run/x.sock", "tcp://off", "tcp://example.com:1"] {
             assert_eq!(ControlListen::parse(text), Err(None), "{text}");
+        }
+        for text in ["tcp://0.0.0.0:9798", "tcp://192.168.1.1:9798", "tcp://[::]:9798"] {
+            assert!(matches!(ControlListen::parse(text), Err(Some(_))), "{text}");
         }
     }
 }

@@ -79,6 +79,7 @@ impl Setting for Rule {
     }
 }
 
+#[derive(PartialEq)]
 struct PatternText(Pattern);
 
 impl Scalar for PatternText {
@@ -97,6 +98,7 @@ impl Scalar for PatternText {
     }
 }
 
+#[derive(PartialEq)]
 struct LabelText(Matcher);
 
 impl Scalar for LabelText {
@@ -111,6 +113,7 @@ impl Scalar for LabelText {
     }
 }
 
+#[derive(PartialEq)]
 struct StateWord(State);
 
 impl Scalar for StateWord {

@@ -230,6 +230,19 @@ impl Origins {
     }
 }
 
+impl Problem {
+    /// A key that is not among those that are known there.
+    pub(super) fn unknown_key<'a>(key: &str, known: impl Iterator<Item = &'a str> + Clone) -> Self {
+        match key.split_once('.') {
+            Some((table, inner)) if known.clone().any(|k| k == table) => {
+                let (inside, ends) = (inner.replace('.', ": { "), " }".repeat(key.matches('.').count()));
+                Self::Rule(format!("a key does not hold a path: write {table}: {{ {inside}: …{ends}"))
+            }
+            _ => Self::UnknownKey { nearest: nearest(key, known.clone()), known: known.map(str::to_owned).collect() },
+        }
+    }
+}
+
 impl Errors {
     /// `None` if there are no errors.
     pub(super) fn new(mut errors: Vec<SettingsError>) -> Option<Self> {

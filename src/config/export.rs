@@ -145,12 +145,14 @@ impl Export {
 
     /// Whether `other` means the same: what is in files may be another by now, and is read again in any case.
     pub fn is_same(&self, other: &Self) -> bool {
-        let without = |export: &Self| {
-            let mut export = export.clone();
-            export.headers.retain(|name, _| !export.from_files.contains_key(name));
-            export
-        };
-        without(self) == without(other)
+        self.as_written() == other.as_written()
+    }
+
+    /// Without the values that files have at the moment.
+    pub(super) fn as_written(&self) -> Self {
+        let mut export = self.clone();
+        export.headers.retain(|name, _| !export.from_files.contains_key(name));
+        export
     }
 }
 

@@ -1,6 +1,7 @@
 //! The settings file: which one, and its layer.
 
 use std::fs::File;
+use std::hash::{DefaultHasher, Hash, Hasher};
 use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -23,6 +24,15 @@ pub(super) fn find(sources: &Sources) -> Option<PathBuf> {
     let directories = [&sources.working_directory, &sources.system_directory];
     let candidates = directories.into_iter().flat_map(|directory| NAMES.map(|name| directory.join(name)));
     candidates.into_iter().find(|path| path.exists())
+}
+
+/// Another number once there is another file, or something else in it.
+pub(super) fn fingerprint(sources: &Sources) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    let path = find(sources);
+    let text = path.as_ref().map(|path| read(&sources.working_directory.join(path)));
+    (path, text).hash(&mut hasher);
+    hasher.finish()
 }
 
 /// What the file says, and what could not be expanded.

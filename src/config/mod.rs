@@ -50,8 +50,8 @@ pub use export::{Compression, Export, ExportTls, Protocol, Retry};
 pub use flags::Flags;
 pub use life::{Retract, Shutdown};
 pub use outbox::Outbox;
-pub use own::{Log, LogFormat, LogLevel, Telemetry};
-pub use present::{default_file, print};
+pub use own::{Log, LogFormat, LogLevel, Share, Telemetry};
+pub use present::{default_file, print, print_json};
 pub use proxies::Proxies;
 pub use scalar::{ByteSize, Secret, parse_duration};
 pub use schema::schema;
@@ -118,6 +118,11 @@ pub struct Loaded {
     pub file: Option<PathBuf>,
     /// Where each value comes from.
     pub origins: Origins,
+}
+
+/// Tells one state of the settings file from another: which file it is, and what is in it or why it cannot be read.
+pub fn fingerprint(sources: &Sources) -> u64 {
+    file::fingerprint(sources)
 }
 
 /// Reads all sources.

@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use serde_json::Value as Json;
+use serde_json::{Value as Json, json};
 
 use super::Loaded;
 use super::layers::{child, join};
@@ -11,6 +11,8 @@ use super::settings::Settings;
 
 const HEADER: &str = "\
 # dockpulse: every key with its default.
+# An editor that knows YAML checks and completes it, with `dockpulse config schema > dockpulse.schema.json` beside it and
+# a first line that says so; examples/minimal.yaml has one.
 # Keep what you change and leave out the rest: what is set here wins over the standard variables OTEL_… and DOCKER_….
 # ${env:NAME} and ${file:PATH} expand in values; $${ stands for ${ itself.
 
@@ -31,13 +33,59 @@ pub fn default_file() -> String {
 /// What is in effect, one value a line, with the origin of each as a comment; secrets masked. Is itself a settings
 /// file, but for the secrets.
 pub fn print(loaded: &Loaded) -> String {
+    let mut writer = Writer { out: String::new(), style: Style::Origins(loaded) };
+    writer.table(&Settings::shape(), &effective(loaded), "", 0);
+    aligned(&writer.out)
+}
+
+/// The same for programs: the file, and under `settings` each key with its `value` and its `origin`.
+pub fn print_json(loaded: &Loaded) -> Json {
+    let mut settings = serde_json::Map::new();
+    flatten(&effective(loaded), "", &mut |key, value| {
+        let origin = loaded.origins.get(key).to_string();
+        settings.insert(key.to_owned(), json!({ "value": value, "origin": origin }));
+    });
+    let file = loaded.file.as_ref().map(|path| path.to_string_lossy());
+    json!({ "file": file, "settings": settings })
+}
+
+fn effective(loaded: &Loaded) -> Json {
     let mut settings = loaded.settings.clone();
     settings.export.endpoint.get_or_insert_with(|| loaded.settings.export.base_url.clone());
     // What a context leads to is in effect, and shown; both together would be no settings file.
     settings.engines.iter_mut().for_each(|engine| engine.context = None);
-    let mut writer = Writer { out: String::new(), style: Style::Origins(loaded) };
-    writer.table(&Settings::shape(), &settings.write(), "", 0);
-    writer.out
+    settings.write()
+}
+
+/// Every single or empty value with its key.
+fn flatten(value: &Json, path: &str, each: &mut impl FnMut(&str, &Json)) {
+    match value {
+        Json::Object(entries) if !entries.is_empty() => {
+            entries.iter().for_each(|(key, value)| flatten(value, &join(path, key), each));
+        }
+        Json::Array(values) if !values.is_empty() => {
+            values.iter().enumerate().for_each(|(i, value)| flatten(value, &format!("{path}[{i}]"), each));
+        }
+        single => each(path, single),
+    }
+}
+
+/// Stands between a value and its origin until it is known in which column origins are; no value has it.
+const GAP: char = '\0';
+/// Origins are not further to the right than this for the sake of a few long values.
+const MOST_COLUMNS: usize = 56;
+
+/// Puts the origins one below the other.
+fn aligned(text: &str) -> String {
+    let width = |line: &str| line.split(GAP).next().map_or(0, |value| value.chars().count());
+    let column = text.lines().filter(|line| line.contains(GAP)).map(width).filter(|w| *w <= MOST_COLUMNS).max();
+    let mut out = String::with_capacity(text.len() * 2);
+    for line in text.lines() {
+        let (value, origin) = line.split_once(GAP).unwrap_or((line, ""));
+        let column = if origin.is_empty() { 0 } else { column.unwrap_or(0) };
+        let _ = writeln!(out, "{value:column$}{origin}");
+    }
+    out
 }
 
 enum Style<'a> {
@@ -114,7 +162,7 @@ impl Writer<'_> {
     fn origin(&self, path: &str) -> String {
         match self.style {
             Style::Documented => String::new(),
-            Style::Origins(loaded) => format!("  # {}", loaded.origins.get(path)),
+            Style::Origins(loaded) => format!("{GAP}  # {}", loaded.origins.get(path)),
         }
     }
 

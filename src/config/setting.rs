@@ -9,7 +9,7 @@ use serde_json::Value as Json;
 use super::error::{Origins, Problem, SettingsError, nearest};
 
 /// Anything that can stand at a key.
-pub(super) trait Setting {
+pub(super) trait Setting: PartialEq {
     /// What may stand there.
     fn shape() -> Shape;
 
@@ -18,6 +18,13 @@ pub(super) trait Setting {
 
     /// As it would be written in a file; secrets masked.
     fn write(&self) -> Json;
+
+    /// The keys from `path` on that are another in `other`.
+    fn differences(&self, other: &Self, path: &str, out: &mut Vec<String>) {
+        if self != other {
+            out.push(path.to_owned());
+        }
+    }
 }
 
 /// What may stand at a key.
@@ -54,7 +61,7 @@ pub(super) struct Key {
 }
 
 /// A single value, which every source gives as text.
-pub(super) trait Scalar: Sized {
+pub(super) trait Scalar: Sized + PartialEq {
     /// For messages: “a duration like 10s”.
     const EXPECTED: &'static str;
     /// All that are allowed, if they can be listed.
@@ -167,9 +174,8 @@ impl<'a> Reader<'a> {
     /// Reports every key of `table` that is not among `known`.
     pub(super) fn unknown_keys(&mut self, table: &Map<String, Value>, known: &[Key]) {
         for key in table.keys().filter(|key| known.iter().all(|k| k.name != **key)) {
-            let nearest = nearest(key, known.iter().map(|k| k.name));
-            let known = known.iter().map(|k| k.name.to_owned()).collect();
-            self.at_key(key, |r| r.report(Problem::UnknownKey { nearest, known }));
+            let problem = Problem::unknown_key(key, known.iter().map(|k| k.name));
+            self.at_key(key, |r| r.report(problem));
         }
     }
 }
@@ -312,6 +318,11 @@ macro_rules! section {
             fn write(&self) -> serde_json::Value {
                 let fields = [$( (stringify!($field).to_owned(), $crate::config::setting::Setting::write(&self.$field)), )+];
                 serde_json::Value::Object(fields.into_iter().collect())
+            }
+
+            fn differences(&self, other: &Self, path: &str, out: &mut Vec<String>) {
+                $( let key = $crate::config::layers::join(path, stringify!($field));
+                $crate::config::setting::Setting::differences(&self.$field, &other.$field, &key, out); )+
             }
         }
     };

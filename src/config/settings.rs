@@ -13,7 +13,7 @@ use super::life::{Retract, Shutdown};
 use super::outbox::Outbox;
 use super::own::{Log, Telemetry};
 use super::serving::{Control, Status};
-use super::setting::{section, words};
+use super::setting::{Setting, section, words};
 use super::standard::StandardAttributes;
 
 section! {
@@ -64,6 +64,21 @@ pub struct UserFolders {
     pub home: Option<PathBuf>,
     /// `XDG_RUNTIME_DIR`.
     pub runtime: Option<PathBuf>,
+}
+
+impl Settings {
+    /// The keys that are another in `other`; of a list or a map its own key. Headers whose files alone changed are none.
+    pub fn differences(&self, other: &Self) -> Vec<String> {
+        let as_written = |settings: &Self| Self { export: settings.export.as_written(), ..settings.clone() };
+        let (old, new) = (as_written(self), as_written(other));
+        let mut keys = Vec::new();
+        Setting::differences(&old, &new, "", &mut keys);
+        if old.export != new.export && !keys.iter().any(|key| key.starts_with("export.")) {
+            // All that is left of it: they come from another file.
+            keys.push("export.headers".to_owned());
+        }
+        keys
+    }
 }
 
 impl UserFolders {

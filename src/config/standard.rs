@@ -9,6 +9,7 @@ use super::Environment;
 use super::error::{Origin, Warning};
 use super::export::{Compression, Protocol};
 use super::layers::Layer;
+use super::own::Share;
 use super::setting::Scalar;
 
 /// What the standard variables say.
@@ -36,6 +37,9 @@ pub struct StandardAttributes {
 /// The name of `OTEL_EXPORTER_OTLP_METRICS_ENDPOINT`.
 pub(super) const METRICS_ENDPOINT: &str = "OTEL_EXPORTER_OTLP_METRICS_ENDPOINT";
 
+/// The key that samplers set.
+const SAMPLING: &str = "telemetry.sampling";
+
 /// The two names of an exporter's variable; the second wins.
 type Names = (&'static str, &'static str);
 
@@ -54,6 +58,7 @@ pub(super) fn read(environment: &Environment) -> Standard {
     reading.files();
     reading.headers();
     reading.attributes();
+    reading.sampler();
     reading.out
 }
 
@@ -128,6 +133,31 @@ impl<'a> Reading<'a> {
             if let Some((name, value)) = self.pick(names) {
                 self.set(name, path, value);
             }
+        }
+    }
+
+    /// Every trace here begins here, so that it makes no difference what a sampler would do with a parent.
+    fn sampler(&mut self) {
+        let name = "OTEL_TRACES_SAMPLER";
+        let Some(word) = self.get(name) else { return };
+        match word.strip_prefix("parentbased_").unwrap_or(word) {
+            "always_on" => self.set(name, SAMPLING, "1"),
+            // Not even those in which something failed.
+            "always_off" => self.set(name, "telemetry.traces", "false"),
+            "traceidratio" => self.sampled_share(),
+            _ => self.warn(
+                name,
+                "not understood, so left out; allowed: always_on, always_off, traceidratio, also with parentbased_",
+            ),
+        }
+    }
+
+    fn sampled_share(&mut self) {
+        let name = "OTEL_TRACES_SAMPLER_ARG";
+        match self.get(name) {
+            Some(share) if Share::parse(share).is_ok() => self.set(name, SAMPLING, share),
+            Some(_) => self.warn(name, format!("not {}, so left out", Share::EXPECTED)),
+            None => {}
         }
     }
 

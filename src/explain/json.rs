@@ -16,6 +16,7 @@ pub fn json(report: &Report) -> Json {
             "state": container.state.as_str(),
         },
         "engine": { "name": &*engine.name, "endpoint": &*engine.endpoint, "described": engine.described },
+        "told_by": report.told_by.as_str(),
         "watched": report.watched.is_yes(),
         "decided_by": decided_by(&report.watched),
         "identity": report.identity.iter().map(attribute).collect::<Vec<_>>(),
@@ -66,15 +67,15 @@ fn attribute(attribute: &Attribute) -> Json {
 
 fn series(series: &Series) -> Json {
     let attributes: serde_json::Map<String, Json> =
-        series.attributes.pairs().iter().map(|(key, value)| ((*key).to_owned(), (**value).into())).collect();
+        series.attributes.iter().map(|(key, value)| (key.to_string(), (**value).into())).collect();
     let value: Json = match series.value {
         Value::Int(n) => n.into(),
         Value::Double(n) => n.into(),
     };
     object!({
-        "metric": series.metric.name,
+        "metric": &*series.metric,
         "kind": series.kind(),
-        "unit": series.metric.unit,
+        "unit": &*series.unit,
         "attributes": attributes,
         "value": value,
         "facet": series.facet.as_str(),

@@ -22,6 +22,8 @@ use crate::model::series::AttributeValue;
 /// Everything.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Report {
+    /// Who was asked.
+    pub told_by: ToldBy,
     /// The engine it is on.
     pub engine: EngineFound,
     /// The container as it is listed.
@@ -40,6 +42,25 @@ pub struct Report {
     pub failures: Vec<String>,
     /// What would retract its series.
     pub endings: Vec<Ending>,
+}
+
+/// Who was asked about a container.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ToldBy {
+    /// Its engine.
+    Engine,
+    /// The agent that watches it.
+    Agent,
+}
+
+impl ToldBy {
+    /// The word for it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Engine => "engine",
+            Self::Agent => "agent",
+        }
+    }
 }
 
 /// The engine that a container is on.

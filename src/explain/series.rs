@@ -1,6 +1,7 @@
 //! A container's live series, by what the pipeline would have sent.
 
-use crate::model::batch::{Batch, Mark};
+use crate::model::Text;
+use crate::model::batch::{Batch, Mark, SeriesPoint};
 use crate::model::container::ContainerId;
 use crate::model::series::{Attributes, Kind, Metric, Value};
 
@@ -26,10 +27,14 @@ impl Facet {
 /// One live series.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Series {
-    /// What is measured.
-    pub metric: &'static Metric,
-    /// Which of its series.
-    pub attributes: Attributes,
+    /// The metric's name.
+    pub metric: Text,
+    /// Its unit, in UCUM.
+    pub unit: Text,
+    /// What kind of series it is.
+    pub kind: Kind,
+    /// The attributes of its points, sorted by key.
+    pub attributes: Vec<(Text, Text)>,
     /// The last number.
     pub value: Value,
     /// With which others it comes and goes.
@@ -37,9 +42,20 @@ pub struct Series {
 }
 
 impl Series {
+    /// What convert makes of a container.
+    pub fn of(point: &SeriesPoint, facet: Facet) -> Self {
+        Self::from_parts(point.metric, &point.attributes, point.value, facet)
+    }
+
+    fn from_parts(metric: &Metric, attributes: &Attributes, value: Value, facet: Facet) -> Self {
+        let attributes = attributes.pairs().iter().map(|(key, value)| ((*key).into(), value.clone())).collect();
+        let (name, unit) = (metric.name.into(), metric.unit.into());
+        Self { metric: name, unit, kind: metric.kind, attributes, value, facet }
+    }
+
     /// `counter`, `sum` (one that may fall) or `gauge`.
     pub fn kind(&self) -> &'static str {
-        match self.metric.kind {
+        match self.kind {
             Kind::Counter => "counter",
             Kind::UpDownSum => "sum",
             Kind::Gauge => "gauge",
@@ -49,7 +65,7 @@ impl Series {
 
 /// What is live of one container, after the batches so far.
 #[derive(Debug, Default)]
-pub struct Live(Vec<Series>);
+pub struct Live(Vec<(&'static Metric, Attributes, Value)>);
 
 impl Live {
     /// Takes a batch.
@@ -57,13 +73,11 @@ impl Live {
         let of = of.text();
         let groups = batch.groups.iter().filter(|g| g.resource.text("container.id") == Some(&of));
         for point in groups.flat_map(|g| &g.points) {
-            let is = |s: &Series| std::ptr::eq(s.metric, point.metric) && s.attributes == point.attributes;
-            let at = self.0.iter().position(is);
+            let at = self.0.iter().position(|(m, a, _)| std::ptr::eq(*m, point.metric) && *a == point.attributes);
             match (point.mark, at) {
-                (Mark::First(value) | Mark::Next(value), Some(at)) => self.0[at].value = value,
+                (Mark::First(value) | Mark::Next(value), Some(at)) => self.0[at].2 = value,
                 (Mark::First(value) | Mark::Next(value), None) => {
-                    let (metric, attributes) = (point.metric, point.attributes.clone());
-                    self.0.push(Series { metric, attributes, value, facet: Facet::Usage });
+                    self.0.push((point.metric, point.attributes.clone(), value));
                 }
                 (Mark::Retracted(_), Some(at)) => drop(self.0.remove(at)),
                 (Mark::Retracted(_), None) => {}
@@ -73,11 +87,13 @@ impl Live {
 
     /// The series in the order of these metrics: those of the state, then those of the usage.
     pub fn series(mut self, metrics: &[Vec<&'static Metric>; 2]) -> Vec<Series> {
-        let at = |list: &[&'static Metric], s: &Series| list.iter().position(|metric| std::ptr::eq(*metric, s.metric));
-        for s in self.0.iter_mut().filter(|s| at(&metrics[0], s).is_some()) {
-            s.facet = Facet::State;
-        }
-        self.0.sort_by_key(|s| (s.facet, at(&metrics[0], s).or_else(|| at(&metrics[1], s))));
-        self.0
+        let at = |list: &[&'static Metric], of: &Metric| list.iter().position(|metric| std::ptr::eq(*metric, of));
+        let place = |metric: &Metric| match at(&metrics[0], metric) {
+            Some(at) => (Facet::State, Some(at)),
+            None => (Facet::Usage, at(&metrics[1], metric)),
+        };
+        self.0.sort_by_key(|(metric, ..)| place(metric));
+        let series = self.0.iter().map(|(m, a, value)| Series::from_parts(m, a, *value, place(m).0));
+        series.collect()
     }
 }

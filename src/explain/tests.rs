@@ -54,6 +54,7 @@ fn report() -> Report {
     let attribute =
         |key: &str, value: &str, source, cut| Attribute { key: key.into(), value: value.into(), source, cut };
     Report {
+        told_by: ToldBy::Engine,
         engine: EngineFound { name: "prod".into(), endpoint: "unix:///s".into(), described: "docker 28".into() },
         watched: Watched::of(&filter, true, &container, &|key| format!("d.yaml:9:1 of {key}")),
         container,

@@ -5,7 +5,7 @@ use std::io::{self, Write};
 use anstyle::{AnsiColor, Style};
 use unicode_width::UnicodeWidthStr;
 
-use super::{Attribute, Ends, Facet, Report, RuleAt, Series, Source, Watched};
+use super::{Attribute, Ends, Facet, Report, RuleAt, Series, Source, ToldBy, Watched};
 use crate::filter::ENABLE_LABEL;
 use crate::model::series::{AttributeValue, Value};
 use crate::telemetry::escape::Shown;
@@ -68,7 +68,12 @@ impl<W: Write + ?Sized> Page<'_, W> {
         let (name, id) = (self.styled(HEAD, &name), container.id.short());
         writeln!(self.out, "{name} ({id}), {}, {}", container.state.as_str(), Shown(&container.image))?;
         let (endpoint, described) = (Shown(&engine.endpoint), Shown(&engine.described));
-        writeln!(self.out, "engine {} at {endpoint} ({described})", Shown(&engine.name))
+        writeln!(self.out, "engine {} at {endpoint} ({described})", Shown(&engine.name))?;
+        if report.told_by == ToldBy::Agent {
+            let text = self.styled(DIM, "told by the running agent");
+            writeln!(self.out, "{text}")?;
+        }
+        Ok(())
     }
 
     fn watched(&mut self, report: &Report) -> io::Result<()> {
@@ -159,14 +164,14 @@ fn attribute(attribute: &Attribute) -> [String; 3] {
 }
 
 fn series(series: &Series) -> [String; 3] {
-    let pairs: Vec<String> = series.attributes.pairs().iter().map(|(k, v)| format!("{k}={}", Shown(v))).collect();
+    let pairs: Vec<String> = series.attributes.iter().map(|(k, v)| format!("{}={}", Shown(k), Shown(v))).collect();
     let attributes = if pairs.is_empty() { String::new() } else { format!("{{{}}}", pairs.join(",")) };
     let value = match series.value {
         Value::Int(n) => n.to_string(),
         Value::Double(n) => number(n),
     };
-    let about = format!("{} {}", series.metric.unit, series.kind());
-    [format!("{}{attributes}", series.metric.name), value, about]
+    let about = format!("{} {}", Shown(&series.unit), series.kind());
+    [format!("{}{attributes}", Shown(&series.metric)), value, about]
 }
 
 /// Six digits are enough for people; a number that is large is not rounded.

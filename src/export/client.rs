@@ -152,7 +152,7 @@ pub(super) fn broken(
     let mut texts: Vec<String> = Vec::new();
     let mut next = Some(error);
     while let Some(error) = next {
-        let text = error.to_string();
+        let text = error.to_string().replace("tcp connect error", "cannot connect");
         if texts.last().is_none_or(|last| !last.contains(&text)) {
             texts.push(text);
         }

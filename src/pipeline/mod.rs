@@ -227,6 +227,11 @@ impl Pipeline {
         &self.converter
     }
 
+    /// The same, to make series of something: it keeps copies of attributes.
+    pub fn converter_mut(&mut self) -> &mut Converter {
+        &mut self.converter
+    }
+
     /// What tells the engine from others, over restarts of the agent: what is published is kept under it.
     pub fn key(&self) -> &Text {
         &self.settings.convert.identity.engine_key

@@ -143,7 +143,7 @@ impl Probe {
     pub fn apply(&mut self, input: Input, now: Now) -> Vec<Output> {
         match input {
             Input::Wake => {}
-            Input::Trigger => self.want_list(true),
+            Input::Trigger => self.trigger(now),
             Input::Connected(answer) => self.connected(answer, now),
             Input::Listed(answer) => self.listed(answer, now),
             Input::Inspected(question, answer) => self.inspected(&question, answer, now),
@@ -227,6 +227,17 @@ impl Probe {
         let Some(cycle) = self.cycle.as_ref().filter(|cycle| cycle.full) else { return true };
         let answered = |at: Now| cycle.waiting == 0 || now.mono.since(at.mono) >= BATCH_WINDOW;
         cycle.listed.is_some_and(answered)
+    }
+
+    /// Whoever wants a probe now joins the one that is running, or has a failing engine tried at once.
+    fn trigger(&mut self, now: Now) {
+        if let Link::Failing { retry_at: Some(retry_at), .. } = &mut self.link {
+            *retry_at = now.mono;
+        }
+        let running = self.cycle.as_ref().is_some_and(|cycle| cycle.full && cycle.listed.is_some());
+        if !running || self.can_begin(now) {
+            self.want_list(true);
+        }
     }
 
     /// A list is wanted as soon as may be.

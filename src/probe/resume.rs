@@ -90,6 +90,8 @@ impl Probe {
 impl Tracker {
     fn take_up(&mut self, resumed: &Resumed, latest: UnixNanos) {
         self.latest_start = resumed.latest_start;
+        // The run that was published is over: the next one is another.
+        self.ran_before = resumed.run.is_some() && !self.is_running();
         // What had stopped and runs now is another run.
         let is_another = resumed.stopped && self.is_running();
         let known_until = if is_another { UnixNanos::UNKNOWN } else { latest };
@@ -183,9 +185,55 @@ fn nanos(d: Duration) -> u64 {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
     use super::*;
+    use crate::model::container::{Labels, Listed, State};
 
     const S: u64 = 1_000_000_000;
+
+    /// A container that an agent before this one has published, with a run that began at 100 s, last at 200 s; the first
+    /// list has it in this state.
+    fn taken_up(state: State) -> Tracker {
+        let id = ContainerId::try_new(&"ab".repeat(32)).expect("an id");
+        let listed = Listed {
+            id: id.clone(),
+            name: None,
+            image: "".into(),
+            image_id: "".into(),
+            state,
+            up_for: None,
+            exit_code: None,
+            health: None,
+            labels: Labels::default(),
+        };
+        let mut tracker = Tracker::new(Arc::default(), listed, 0);
+        let resumed = Resumed {
+            id,
+            run: Some(UnixNanos(100 * S)),
+            stopped: false,
+            latest_start: UnixNanos(100 * S),
+            restarts: UnixNanos::UNKNOWN,
+            kills: false,
+            measured: false,
+        };
+        tracker.take_up(&resumed, UnixNanos(200 * S));
+        tracker
+    }
+
+    #[test]
+    fn the_run_after_one_that_ended_meanwhile_is_another_where_nobody_tells_of_starts() {
+        let mut tracker = taken_up(State::Exited);
+        tracker.facts_mut().listed.state = State::Running;
+        tracker.begin_run();
+        tracker.freeze_start(UnixNanos(300 * S));
+        assert_eq!(tracker.facts.run_start, UnixNanos(300 * S), "its counters count from another start");
+    }
+
+    #[test]
+    fn a_run_that_goes_on_is_not_another() {
+        assert!(!taken_up(State::Running).ran_before);
+    }
 
     /// A run that was published at 100 s since its start at `start`, last at 200 s; the engine tells of a start, now that our
     /// clock shows 300 s and the engine's is ahead by so much.

@@ -81,6 +81,8 @@ fn a_list_that_is_older_than_a_container_s_end_does_not_bring_it_back() {
     for question in inspects(&outputs) {
         course.apply(Input::Inspected(question, Err(forbidden.clone())));
     }
+    // The first probe is over but for what is late.
+    course.millis += 100;
     course.apply(Input::Trigger);
     let event = EngineEvent { container: id(1), action: Action::Die { exit_code: Some(0) } };
     let outputs = course.apply(Input::Event(Some(event)));
@@ -109,4 +111,32 @@ fn a_lower_cap_holds_for_those_too_that_events_alone_know_of() {
     course.listed(&[]);
     assert_eq!(course.probe.watched(), 1);
     assert!(course.probe.trackers.contains_key(&id(1)), "the younger goes");
+}
+
+fn asks_for_list(outputs: &[Output]) -> bool {
+    outputs.iter().any(|o| matches!(o, Output::Call(Call::List)))
+}
+
+#[test]
+fn a_wanted_probe_joins_the_one_that_runs() {
+    let mut course = Course::new(Settings { concurrency: Some(1), ..Settings::default() });
+    course.listed(&[id(1), id(2), id(3)]);
+    let asks = course.probe.cycles;
+    course.millis += 1;
+    assert!(!asks_for_list(&course.apply(Input::Trigger)), "it runs");
+    assert_eq!(course.probe.cycles, asks);
+}
+
+#[test]
+fn a_wanted_probe_tries_a_failing_engine_at_once_but_not_twice() {
+    let mut course = Course::new(Settings::default());
+    course.listed(&[id(1)]);
+    course.millis += 20_000;
+    course.apply(Input::Wake);
+    let refused = EngineError::Timeout { path: "/containers/json", after: Duration::from_secs(1) };
+    course.apply(Input::Listed(Err(refused)));
+    let connects = |outputs: &[Output]| outputs.iter().filter(|o| matches!(o, Output::Call(Call::Connect))).count();
+    assert_eq!(connects(&course.apply(Input::Wake)), 0, "it waits for the end of its pause");
+    assert_eq!(connects(&course.apply(Input::Trigger)), 1);
+    assert_eq!(connects(&course.apply(Input::Trigger)), 0, "it is being tried");
 }

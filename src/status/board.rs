@@ -252,6 +252,11 @@ impl Board {
         Some((container.facts.clone(), container.usage.clone()?))
     }
 
+    /// A container as it is shown.
+    pub fn container_row(&self, engine: u32, id: &ContainerId) -> Option<ContainerRow> {
+        self.engines.get(&engine)?.containers.get(id).map(|container| container.row(engine))
+    }
+
     /// An engine as it is shown.
     pub fn engine_row(&self, engine: u32) -> Option<EngineRow> {
         self.engines.get(&engine).map(Engine::row)

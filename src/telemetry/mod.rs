@@ -124,8 +124,8 @@ impl Telemetry {
             if let Some(instruments) = sdk.instruments() {
                 instruments.probe(report);
             }
-            if let Some(tracer) = sdk.tracer() {
-                spans::probe(tracer, report);
+            if let Some(tracing) = sdk.tracing() {
+                tracing.probe(report);
             }
         });
     }
@@ -137,8 +137,8 @@ impl Telemetry {
             if let Some(instruments) = sdk.instruments() {
                 instruments.export(span);
             }
-            if let Some(tracer) = sdk.tracer() {
-                spans::export(tracer, span);
+            if let Some(tracing) = sdk.tracing() {
+                tracing.export(span);
             }
         });
     }

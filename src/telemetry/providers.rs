@@ -11,7 +11,7 @@ use opentelemetry_otlp::{
 };
 use opentelemetry_sdk::logs::{BatchLogProcessor, SdkLoggerProvider};
 use opentelemetry_sdk::metrics::{PeriodicReader, SdkMeterProvider, Temporality};
-use opentelemetry_sdk::trace::{BatchConfigBuilder, BatchSpanProcessor, SdkTracer, SdkTracerProvider};
+use opentelemetry_sdk::trace::{BatchConfigBuilder, BatchSpanProcessor, Sampler, SdkTracerProvider};
 use tokio::runtime::Handle;
 
 use super::event::Signal;
@@ -22,6 +22,7 @@ use super::instruments::Instruments;
 use super::log::Log;
 use super::records;
 use super::sdk::{Forwarded, Sdk};
+use super::spans::Tracing;
 use super::target::{BoxError, Dial, Protocol, Setup};
 use super::watch::{Bound, Cause, Tell, Watched};
 
@@ -130,7 +131,7 @@ impl Maker<'_> {
         (provider, instruments)
     }
 
-    fn tracers(&self, (exporter, cause): Exporter<SpanExporter>) -> (SdkTracerProvider, SdkTracer) {
+    fn tracers(&self, (exporter, cause): Exporter<SpanExporter>) -> (SdkTracerProvider, Tracing) {
         let watched = Watched::new(exporter, Signal::Traces, cause, self.tell.clone(), self.bound());
         let mut config = BatchConfigBuilder::default();
         if let Some(delay) = self.setup.span_delay {
@@ -138,9 +139,14 @@ impl Maker<'_> {
         }
         let processor = BatchSpanProcessor::new(watched, config.build());
         let resource = self.setup.identity.resource();
-        let provider = SdkTracerProvider::builder().with_resource(resource).with_span_processor(processor).build();
-        let tracer = provider.tracer_with_scope(scope());
-        (provider, tracer)
+        // Which traces are sent is decided when all is known of them; the SDK's samplers decide at their beginning.
+        let provider = SdkTracerProvider::builder()
+            .with_resource(resource)
+            .with_span_processor(processor)
+            .with_sampler(Sampler::AlwaysOn)
+            .build();
+        let tracing = Tracing::new(provider.tracer_with_scope(scope()), self.setup.sampling);
+        (provider, tracing)
     }
 
     fn forwarded(&self, (exporter, cause): Exporter<LogExporter>, log: &Log) -> Forwarded {

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use opentelemetry_sdk::logs::SdkLoggerProvider;
 use opentelemetry_sdk::metrics::SdkMeterProvider;
-use opentelemetry_sdk::trace::{SdkTracer, SdkTracerProvider};
+use opentelemetry_sdk::trace::SdkTracerProvider;
 use tokio::runtime::Handle;
 
 use super::gauges::Gauges;
@@ -13,6 +13,7 @@ use super::instruments::Instruments;
 use super::log::Log;
 use super::log::tap::Listener;
 use super::providers::Maker;
+use super::spans::Tracing;
 use super::target::{BoxError, Dial, Setup};
 use super::watch::Tell;
 
@@ -39,7 +40,7 @@ pub enum SetupError {
 #[derive(Debug)]
 pub(super) struct Sdk {
     pub(super) metrics: Option<(SdkMeterProvider, Instruments)>,
-    pub(super) traces: Option<(SdkTracerProvider, SdkTracer)>,
+    pub(super) traces: Option<(SdkTracerProvider, Tracing)>,
     pub(super) logs: Option<Forwarded>,
 }
 
@@ -78,8 +79,8 @@ impl Sdk {
         self.metrics.as_ref().map(|(_, instruments)| instruments)
     }
 
-    pub(super) fn tracer(&self) -> Option<&SdkTracer> {
-        self.traces.as_ref().map(|(_, tracer)| tracer)
+    pub(super) fn tracing(&self) -> Option<&Tracing> {
+        self.traces.as_ref().map(|(_, tracing)| tracing)
     }
 
     /// Sends what is left and ends, each signal on a thread of its own. These threads may outlive `within` by the
@@ -88,9 +89,9 @@ impl Sdk {
     pub(super) fn end(self, within: Duration, done: impl Fn() + Clone + Send + 'static) {
         let Self { metrics, traces, logs } = self;
         detach(done.clone(), move || {
-            if let Some((provider, tracer)) = traces {
+            if let Some((provider, tracing)) = traces {
                 let _ = provider.shutdown_with_timeout(within);
-                drop((tracer, provider));
+                drop((tracing, provider));
             }
         });
         detach(done.clone(), move || {
@@ -149,7 +150,8 @@ mod tests {
         let target = Target { protocol, endpoint, headers, failure, timeout, compression: Compression::None };
         let identity = Identity::default();
         let (metric_interval, span_delay) = (None, None);
-        let setup = Setup { metrics, traces: false, logs: None, target, identity, metric_interval, span_delay };
+        let (traces, sampling) = (false, 1.0);
+        let setup = Setup { metrics, traces, sampling, logs: None, target, identity, metric_interval, span_delay };
         let tell: Tell = Arc::new(|_| ());
         Sdk::start(&setup, HttpConnector::new(), &Arc::new(Gauges::new(Clock::start())), &tell)
     }

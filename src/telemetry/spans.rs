@@ -12,8 +12,41 @@ use super::report::{ExportSpan, Outcome, Phase, ProbeReport, system_time, wall};
 /// The most bytes of one piece of text from outside that a span carries.
 const MOST_TEXT: usize = 512;
 
+/// Makes traces, of all or of a share.
+#[derive(Debug)]
+pub(super) struct Tracing {
+    tracer: SdkTracer,
+    share: f64,
+}
+
+impl Tracing {
+    /// Makes the share of the traces, from 0 to 1, and all in which something failed.
+    pub(super) fn new(tracer: SdkTracer, share: f64) -> Self {
+        Self { tracer, share }
+    }
+
+    /// Traces a probe, if this one is traced.
+    pub(super) fn probe(&self, report: &ProbeReport) {
+        if self.is_chosen(report.failed > 0 || phases(report).any(|(_, phase)| phase.error.is_some())) {
+            probe(&self.tracer, report);
+        }
+    }
+
+    /// Traces a request, if this one is traced.
+    pub(super) fn export(&self, span: &ExportSpan) {
+        if self.is_chosen(span.outcome != Outcome::Delivered || span.error.is_some()) {
+            export(&self.tracer, span);
+        }
+    }
+
+    /// By chance, because what is traced alternates: every other one could be all probes and no request.
+    fn is_chosen(&self, failed: bool) -> bool {
+        failed || fastrand::f64() < self.share
+    }
+}
+
 /// One trace: `probe` and under it `list`, `sample`, `convert`, `commit`, as far as they took place.
-pub(super) fn probe(tracer: &SdkTracer, report: &ProbeReport) {
+fn probe(tracer: &SdkTracer, report: &ProbeReport) {
     let attributes = vec![
         KeyValue::new("dockpulse.engine.name", report.engine.clone()),
         KeyValue::new("dockpulse.containers.listed", count(report.containers)),
@@ -34,7 +67,7 @@ pub(super) fn probe(tracer: &SdkTracer, report: &ProbeReport) {
 }
 
 /// One span: `export`.
-pub(super) fn export(tracer: &SdkTracer, span: &ExportSpan) {
+fn export(tracer: &SdkTracer, span: &ExportSpan) {
     let attributes = vec![
         KeyValue::new("dockpulse.export.bytes", count(span.bytes)),
         KeyValue::new("dockpulse.export.points", count(span.points)),

@@ -52,6 +52,8 @@ pub struct Setup {
     pub metrics: bool,
     /// Whether its traces are.
     pub traces: bool,
+    /// The share of the traces that is sent, from 0 to 1; one in which something failed always is.
+    pub sampling: f64,
     /// The log that is sent too, if any.
     pub logs: Option<Log>,
     /// Where to.

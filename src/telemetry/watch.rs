@@ -116,8 +116,17 @@ impl<E> Watched<E> {
     }
 
     fn failed(&self, cause: &str) -> Event {
-        Event::OwnTelemetryFailed { signal: self.signal, cause: Text::from(cause) }
+        Event::OwnTelemetryFailed { signal: self.signal, cause: Text::from(plain(cause)) }
     }
+}
+
+/// An exporter's error without the names of its parts, and each cause once.
+fn plain(text: &str) -> String {
+    let text = text.split_once(" export failed with gRPC code: ").map_or(text, |(_, text)| text);
+    let text = text.split_once("transport error: ").map_or(text, |(_, text)| text);
+    let mut causes: Vec<&str> = text.split(": ").collect();
+    causes.dedup();
+    causes.join(": ").replace("tcp connect error", "cannot connect")
 }
 
 impl<E> fmt::Debug for Watched<E> {
@@ -179,6 +188,16 @@ impl<E: LogExporter> LogExporter for Watched<E> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_cause_is_said_once_and_in_words_of_the_trade_alone() {
+        let raw = "TonicTracesClient export failed with gRPC code: Unavailable: transport error: tcp connect error: tcp \
+                   connect error: Connection refused (os error 111)";
+        assert_eq!(plain(raw), "cannot connect: Connection refused (os error 111)");
+        let raw = "TonicMetricsClient export failed with gRPC code: PermissionDenied: no, thanks";
+        assert_eq!(plain(raw), "PermissionDenied: no, thanks");
+        assert_eq!(plain("answered 404"), "answered 404");
+    }
 
     #[tokio::test(start_paused = true)]
     async fn an_export_that_panics_or_hangs_is_one_that_failed() {

@@ -25,7 +25,16 @@ fn setup(url: &str, protocol: Protocol, connector: &Connector) -> Setup {
     };
     let identity = Identity { instance_id: "agent-1".into(), ..Identity::default() };
     let metric_interval = Some(Duration::from_millis(50));
-    Setup { metrics: true, traces: false, logs: None, target, identity, metric_interval, span_delay: None }
+    Setup {
+        metrics: true,
+        traces: false,
+        sampling: 1.0,
+        logs: None,
+        target,
+        identity,
+        metric_interval,
+        span_delay: None,
+    }
 }
 
 #[tokio::test]

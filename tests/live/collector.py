@@ -89,6 +89,10 @@ class Collector:
         text = self.printed()
         return set(re.findall(r"^Span #\d+\n(?:.*\n){0,4}?\s+Name\s+: (.+)$", text, re.MULTILINE))
 
+    def events(self):
+        """What all lines of the agent's log that have arrived are about."""
+        return set(re.findall(r"^\s+-> dockpulse.event: Str\((.+)\)$", self.printed(), re.MULTILINE))
+
     def metrics(self):
         """The names of all metrics that have arrived."""
         return set(re.findall(r"^\s+-> Name: (.+)$", self.printed(), re.MULTILINE))

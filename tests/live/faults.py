@@ -148,14 +148,17 @@ def crashed(world):
         wait_until("the other one goes on", lambda: fresh(seen, alive), 8)
 
 
-@check("the agent's own traces and metrics arrive at the collector")
+@check("the agent's own traces, metrics and log arrive at the collector")
 def telemetry(world):
     container = world.engine.run("traced")
-    with world.watching(telemetry={"metrics": True, "traces": True}) as seen:
+    with world.watching(telemetry={"metrics": True, "traces": True, "logs": True}) as seen:
         seen.await_live(container)
-        wanted = {"probe", "list", "sample", "export"}
+        wanted = {"probe", "list", "sample", "convert", "commit", "export"}
         wait_until("spans of probes and exports have arrived",
                    lambda: (wanted <= seen.collector.spans(), str(sorted(seen.collector.spans()))), 40, 0.5)
+        lines = {"started", "engine_connected"}
+        wait_until("lines of its log have arrived",
+                   lambda: (lines <= seen.collector.events(), str(sorted(seen.collector.events()))), 10, 0.5)
         seen.agent.terminate()
         metrics = {"dockpulse.probe.duration", "dockpulse.export.requests", "dockpulse.series.live"}
         wait_until("its own metrics have arrived, at its end at the latest",

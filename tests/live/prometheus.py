@@ -27,13 +27,15 @@ def of(**labels):
 class Prometheus:
     """One Prometheus that scrapes nothing. It asks for the present only: a series is there or is not."""
 
-    def __init__(self, binary, folder):
+    def __init__(self, binary, folder, config=None):
         self.binary, self.folder, self.port = binary, folder, free_port()
-        self.process = None
+        self.config, self.process = config, None
 
     def start(self):
-        config = pathlib.Path(self.folder, "prometheus.yml")
-        config.write_text("scrape_configs: []\n")
+        config = self.config
+        if not config:
+            config = pathlib.Path(self.folder, "prometheus.yml")
+            config.write_text("scrape_configs: []\n")
         self.process = Process([
             self.binary, f"--config.file={config}", f"--storage.tsdb.path={self.folder}/prometheus",
             f"--web.listen-address=127.0.0.1:{self.port}", "--web.enable-remote-write-receiver",

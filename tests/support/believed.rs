@@ -50,13 +50,21 @@ impl Rig {
     }
 
     pub(crate) fn command(&self, command: &str) -> Command {
+        self.program(&[command, "--config", "settings.yaml"])
+    }
+
+    fn program(&self, arguments: &[&str]) -> Command {
         let mut program = Command::new(env!("CARGO_BIN_EXE_dockpulse"));
-        program.args([command, "--config", "settings.yaml"]).current_dir(self.folder.path()).env_clear();
+        program.args(arguments).current_dir(self.folder.path()).env_clear();
         program
     }
 
     pub(crate) fn start(&mut self) {
-        self.agent = Some(Process::start(self.command("run"), &self.log));
+        self.start_as(&["run", "--config", "settings.yaml"]);
+    }
+
+    pub(crate) fn start_as(&mut self, arguments: &[&str]) {
+        self.agent = Some(Process::start(self.program(arguments), &self.log));
     }
 
     /// The agent that runs.

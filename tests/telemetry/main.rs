@@ -3,7 +3,10 @@
 
 #[path = "../support/pace.rs"]
 mod pace;
+
+mod documented;
 mod receiver;
+mod sampling;
 
 use std::net::SocketAddr;
 use std::process::Command;
@@ -48,6 +51,7 @@ fn setup(address: SocketAddr, protocol: Protocol) -> Setup {
     Setup {
         metrics: true,
         traces: true,
+        sampling: 1.0,
         logs: None,
         target: Target {
             protocol,
@@ -444,6 +448,7 @@ async fn the_environment_sets_the_intervals_and_nothing_else() {
         .env("OTEL_EXPORTER_OTLP_COMPRESSION", "zstd")
         .env("OTEL_EXPORTER_OTLP_ENDPOINT", "http://127.0.0.1:1")
         .env("OTEL_SERVICE_NAME", "other")
+        .env("OTEL_TRACES_SAMPLER", "always_off")
         .env("OTEL_RESOURCE_ATTRIBUTES", "service.instance.id=other,only.there=1")
         .spawn()
         .expect("it starts");

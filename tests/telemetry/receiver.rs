@@ -147,6 +147,12 @@ impl Receiver {
         self.spans().into_iter().map(|span| span.name).collect()
     }
 
+    pub(crate) fn metric_names(&self) -> BTreeSet<String> {
+        let state = self.state.lock().expect("not poisoned");
+        let of_resources = state.metrics.iter().flat_map(|r| &r.resource_metrics);
+        of_resources.flat_map(|r| &r.scope_metrics).flat_map(|s| &s.metrics).map(|m| m.name.clone()).collect()
+    }
+
     /// The newest state of each metric.
     pub(crate) fn metric(&self, name: &str) -> Option<Metric> {
         let state = self.state.lock().expect("not poisoned");

@@ -1,5 +1,7 @@
 //! The examples, and the settings printed.
 
+use std::collections::BTreeSet;
+
 use super::*;
 
 #[test]
@@ -39,8 +41,83 @@ fn what_is_in_effect_is_printed_with_origins_and_without_secrets() {
         "  endpoint: http://localhost:4317  # default",
         "  listen: 127.0.0.1:9797  # default",
     ] {
-        assert!(text.lines().any(|l| l == line), "no {line:?} in\n{text}");
+        let (value, origin) = line.split_once("  # ").unwrap();
+        let is_it = |(v, o): (&str, &str)| (v.trim_end(), o) == (value, origin);
+        assert!(text.lines().filter_map(|l| l.split_once("  # ")).any(is_it), "no {line:?} in\n{text}");
     }
+    let columns: BTreeSet<Option<usize>> = text.lines().map(|line| line.find("# ")).filter(Option::is_some).collect();
+    assert_eq!(columns.len(), 1, "origins stand one below the other:\n{text}");
+}
+
+#[test]
+fn what_is_in_effect_can_be_had_for_programs_and_has_no_secrets_either() {
+    let world = World::with("engines: [{endpoint: 'tcp://b'}]\nexport: {headers: {authorization: Bearer canary}}");
+    let printed = print_json(&world.loaded());
+    let settings = &printed["settings"];
+    let file = world.directory.path().join("dockpulse.yaml");
+    assert_eq!(printed["file"], file.to_string_lossy().as_ref());
+    assert_eq!(settings["interval"], serde_json::json!({ "value": "10s", "origin": "default" }));
+    let at = |place: &str| format!("{}:{place}", file.display());
+    let engine = serde_json::json!({ "value": "tcp://b:2375", "origin": at("1:12") });
+    assert_eq!(settings["engines[0].endpoint"], engine);
+    let header = serde_json::json!({ "value": "***", "origin": at("2:20") });
+    assert_eq!(settings["export.headers.authorization"], header);
+    assert_eq!(settings["containers.include"]["value"], serde_json::json!([]));
+    assert!(!printed.to_string().contains("canary"));
+}
+
+#[test]
+fn a_value_that_is_long_does_not_move_the_origins_of_all_others() {
+    let path = "/a".repeat(60);
+    let text = print(&World::with(&format!("outbox: {{ directory: {path} }}")).loaded());
+    let column = |of: &str| text.lines().find(|line| line.contains(of)).and_then(|line| line.find("  # ")).unwrap();
+    assert!(column("interval:") < 60 && column(&path) > 120, "{text}");
+}
+
+#[test]
+fn the_keys_that_differ_are_named_and_what_a_file_has_by_now_is_none() {
+    let world = |text: &str| World::with(text).file("token", "a");
+    let old = world("export: { headers: { authorization: '${file:token}', x-a: '1' } }");
+    let before = old.settings();
+    std::fs::write(old.directory.path().join("token"), "b").unwrap();
+    assert_ne!(before, old.settings());
+    assert_eq!(before.differences(&old.settings()), Vec::<String>::new());
+    for (text, keys) in [
+        ("export: { headers: { authorization: '${file:token}', x-a: '2' } }", vec!["export.headers"]),
+        ("export: { headers: { authorization: 'x${file:token}', x-a: '1' } }", vec!["export.headers"]),
+        ("export: { headers: { authorization: 'a', x-a: '1' } }", vec!["export.headers"]),
+        (
+            "interval: 1s\nengines: [{ name: a }]\nlog: { level: error }\nretract: { list_failure_grace: 1s }",
+            vec!["interval", "engines", "export.headers", "retract.list_failure_grace", "log.level"],
+        ),
+    ] {
+        let folder = old.directory.path();
+        std::fs::write(folder.join("dockpulse.yaml"), text).unwrap();
+        assert_eq!(before.differences(&old.settings()), keys, "{text}");
+    }
+}
+
+#[test]
+fn a_file_has_another_fingerprint_once_something_else_is_in_it_or_another_is_found() {
+    let world = World::new();
+    let print = || fingerprint(&world.sources);
+    let path = world.directory.path().join("dockpulse.yaml");
+    let nothing = print();
+    assert_eq!(print(), nothing);
+    std::fs::write(&path, "interval: 1s").unwrap();
+    let one = print();
+    std::fs::write(&path, "interval: 2s").unwrap();
+    let two = print();
+    // As a volume of Kubernetes does it: the name is a link, which is moved.
+    let other = world.directory.path().join("other");
+    std::fs::write(&other, "interval: 3s").unwrap();
+    std::fs::remove_file(&path).unwrap();
+    std::os::unix::fs::symlink(&other, &path).unwrap();
+    let three = print();
+    std::fs::remove_file(&other).unwrap();
+    let gone = print();
+    let all: BTreeSet<u64> = [nothing, one, two, three].into();
+    assert_eq!((all.len(), gone), (4, nothing), "each is another");
 }
 
 #[test]

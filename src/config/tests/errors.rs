@@ -32,6 +32,20 @@ dockpulse.yaml:12:3: metrics.container.memory.usag: unknown key, did you mean co
 }
 
 #[test]
+fn a_path_for_a_key_is_told_how_to_write_it() {
+    let yaml = "export.endpoint: http://a:1\nexport: { tls.ca_file: /ca.pem, a.b: c }\nexport.tls.ca_file: /ca.pem";
+    check(
+        yaml,
+        &[
+            "1:1: export.endpoint: a key does not hold a path: write export: { endpoint: … }",
+            "2:11: export.tls.ca_file: a key does not hold a path: write tls: { ca_file: … }",
+            "2:34: export.a.b: unknown key; allowed: endpoint, protocol, headers, compression, timeout, tls, retry, max_request_bytes",
+            "3:1: export.tls.ca_file: a key does not hold a path: write export: { tls: { ca_file: … } }",
+        ],
+    );
+}
+
+#[test]
 fn a_metric_of_another_profile_is_told_as_such() {
     check(
         "profile: docker_stats\nmetrics: {container.memory.usage: true, container.memory.usage.totl: true, container.pids.limit: true}",

@@ -49,7 +49,7 @@ outbox: { directory: /var/lib/dockpulse, max_bytes: 1GiB, memory_max_bytes: 128K
 retract: { on_shutdown: false, list_failure_grace: 1500ms }
 status: { listen: 'off' }
 control: { listen: unix:///tmp/c.sock }
-telemetry: { metrics: false, traces: false, logs: true }
+telemetry: { metrics: false, traces: false, sampling: 0.25, logs: true }
 shutdown: { timeout: 3s }
 log: { level: debug, format: json }
 ";
@@ -92,7 +92,8 @@ fn every_key_of_where_it_goes_is_read() {
         (settings.status.listen, settings.control.listen.to_string().as_str()),
         (WebListen::Off, "unix:///tmp/c.sock")
     );
-    assert_eq!(settings.telemetry, Telemetry { metrics: false, traces: false, logs: true });
+    let Telemetry { metrics, traces, sampling, logs } = settings.telemetry;
+    assert_eq!((metrics, traces, sampling.as_f64(), logs), (false, false, 0.25, true));
     assert_eq!((settings.shutdown.timeout, settings.log.level), (millis(3000), LogLevel::Debug));
     assert_eq!(settings.log.format, LogFormat::Json);
 }

@@ -132,3 +132,26 @@ fn the_proxies_of_the_environment_are_no_keys_and_are_not_shown() {
     assert_eq!((&proxies.http, proxies.no.as_str()), (&None, "a,b"));
     assert!(!format!("{loaded:?} {}", crate::config::print(&loaded)).contains("canary"));
 }
+
+#[test]
+fn the_sampler_s_variables_choose_the_share_of_traces_that_is_sent() {
+    let read = |sampler: &str, share: Option<&str>| {
+        let share = share.map(|share| ("OTEL_TRACES_SAMPLER_ARG", share));
+        let pairs: Vec<_> = share.into_iter().chain([("OTEL_TRACES_SAMPLER", sampler)]).collect();
+        let loaded = World::new().env(&pairs).loaded();
+        let Telemetry { traces, sampling, .. } = loaded.settings.telemetry;
+        (traces, sampling.as_f64(), loaded.warnings.len())
+    };
+    assert_eq!(read("always_on", None), (true, 1.0, 0));
+    assert_eq!(read("parentbased_always_off", None), (false, 1.0, 0));
+    assert_eq!(read("traceidratio", Some("0.25")), (true, 0.25, 0));
+    assert_eq!(read("parentbased_traceidratio", Some("0")), (true, 0.0, 0));
+    assert_eq!(read("traceidratio", None), (true, 1.0, 0));
+    for share in ["2", "-1", "NaN", "half"] {
+        assert_eq!(read("traceidratio", Some(share)), (true, 1.0, 1), "{share}");
+    }
+    assert_eq!(read("xray", Some("0.5")), (true, 1.0, 1));
+    let world = World::with("telemetry: { sampling: 0.5, traces: true }");
+    let telemetry = world.env(&[("OTEL_TRACES_SAMPLER", "always_off")]).settings().telemetry;
+    assert_eq!((telemetry.traces, telemetry.sampling.as_f64()), (true, 0.5), "the file wins");
+}

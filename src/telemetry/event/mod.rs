@@ -223,8 +223,10 @@ pub enum Event {
     ServiceOff { what: &'static str, address: Text, cause: Text },
     /// Something is served. `open`: to whoever reaches the address, without a password. `what`: “the status page”.
     Serving { what: &'static str, address: Text, open: bool },
-    /// New settings are in force; `changed` are the keys that differ.
-    SettingsReloaded { changed: Vec<String> },
+    /// New settings are in force; `changed` are the keys that differ, `waiting` those that do and need a restart.
+    SettingsReloaded { changed: Vec<String>, waiting: Vec<String> },
+    /// Something about the settings is odd without being wrong.
+    SettingsOdd { text: String },
     /// New settings are wrong; the old ones stay.
     SettingsRejected { errors: Vec<String> },
     /// The agent's own telemetry does not get through. Nothing else suffers.
@@ -283,6 +285,7 @@ impl Event {
             Self::ServiceOff { .. } => "service_off",
             Self::Serving { .. } => "serving",
             Self::SettingsReloaded { .. } => "settings_reloaded",
+            Self::SettingsOdd { .. } => "settings_odd",
             Self::SettingsRejected { .. } => "settings_rejected",
             Self::OwnTelemetryFailed { .. } => "own_telemetry_failed",
             Self::OwnTelemetryRecovered { .. } => "own_telemetry_recovered",

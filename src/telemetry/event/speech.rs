@@ -82,15 +82,17 @@ impl Event {
     /// How it is said.
     pub fn speech(&self) -> Speech {
         match self {
-            Self::Started { .. }
-            | Self::Resumed { .. }
-            | Self::SettingsReloaded { .. }
-            | Self::ShuttingDown { .. }
-            | Self::StoppedWithRest { .. } => Speech::Always(Level::INFO),
-            Self::Serving { open, .. } => Speech::Always(if *open { Level::WARN } else { Level::INFO }),
-            Self::CertificateUnchecked { .. } | Self::ServiceOff { .. } | Self::SecondSignal => {
-                Speech::Always(Level::WARN)
+            Self::Started { .. } | Self::Resumed { .. } | Self::ShuttingDown { .. } | Self::StoppedWithRest { .. } => {
+                Speech::Always(Level::INFO)
             }
+            Self::Serving { open, .. } => Speech::Always(if *open { Level::WARN } else { Level::INFO }),
+            Self::SettingsReloaded { waiting, .. } => {
+                Speech::Always(if waiting.is_empty() { Level::INFO } else { Level::WARN })
+            }
+            Self::CertificateUnchecked { .. }
+            | Self::ServiceOff { .. }
+            | Self::SettingsOdd { .. }
+            | Self::SecondSignal => Speech::Always(Level::WARN),
             Self::SettingsRejected { .. } | Self::StoreDamaged { .. } => Speech::Always(Level::ERROR),
             Self::Stopped { unsent } => Speech::Always(if *unsent == 0 { Level::INFO } else { Level::WARN }),
             Self::EngineConnected { engine, endpoint, info } => {

@@ -25,6 +25,7 @@ impl fmt::Display for Event {
             | Self::ServiceOff { .. }
             | Self::Serving { .. }
             | Self::SettingsReloaded { .. }
+            | Self::SettingsOdd { .. }
             | Self::SettingsRejected { .. }
             | Self::ShuttingDown { .. }
             | Self::Stopped { .. }
@@ -53,8 +54,10 @@ impl Event {
             Self::EngineConnected { endpoint, info, .. } => {
                 write!(f, "connected to {} ({})", Shown(endpoint), Described(info))
             }
-            Self::EngineFailed { call, error, retry_in, .. } => {
-                write!(f, "{}{}; trying again in {}", before(*call, error), Failed(error), Took(*retry_in))
+            Self::EngineFailed { engine, call, error, retry_in } => {
+                // An engine without a name is called by its endpoint, which has been said then.
+                let text = error.to_string().replacen(&format!("cannot connect to {engine}: "), "cannot connect: ", 1);
+                write!(f, "{}{}; trying again in {}", before(*call, error), Shown(&text), Took(*retry_in))
             }
             Self::EngineRecovered { after, .. } => write!(f, "answers again, after {}", Took(*after)),
             Self::FeatureMissing { feature, error, .. } => {
@@ -201,8 +204,8 @@ impl Event {
                 let warning = if *open { ", for whoever reaches it: there is no password" } else { "" };
                 write!(f, "{what} is at {}{warning}", Shown(address))
             }
-            Self::SettingsReloaded { changed } if changed.is_empty() => f.write_str("settings reloaded: no change"),
-            Self::SettingsReloaded { changed } => write!(f, "settings reloaded: changed {}", Listed(changed, ", ")),
+            Self::SettingsReloaded { changed, waiting } => reloaded(changed, waiting, f),
+            Self::SettingsOdd { text } => write!(f, "{}", Shown(text)),
             Self::SettingsRejected { errors } => {
                 write!(f, "new settings rejected, the old ones stay: {}", Listed(errors, "; "))
             }
@@ -304,6 +307,18 @@ fn given_up(reason: DropReason) -> &'static str {
         DropReason::OutboxFull => "the outbox is full",
         DropReason::StoreDamaged => "the store is damaged",
         DropReason::Unusable => "they cannot be sent",
+    }
+}
+
+fn reloaded(changed: &[String], waiting: &[String], f: &mut fmt::Formatter<'_>) -> fmt::Result {
+    f.write_str("settings reloaded: ")?;
+    match changed {
+        [] => f.write_str("no change")?,
+        changed => write!(f, "changed {}", Listed(changed, ", "))?,
+    }
+    match waiting {
+        [] => Ok(()),
+        waiting => write!(f, "; not in force before a restart: {}", Listed(waiting, ", ")),
     }
 }
 

@@ -43,7 +43,11 @@ fn engines_are_spoken_of_with_cause_and_mend() {
         r"engine local: connected to unix:///var/run/docker.sock (docker 28.0.1, API 1.52, host h\u{1b}1, amd64)",
     );
     let (cause, mend) = ("permission denied".into(), "add the user to the group docker".into());
-    let error = EngineError::Connect { endpoint, cause, mend };
+    let error = EngineError::Connect { endpoint: endpoint.clone(), cause, mend };
+    check(
+        &Event::EngineFailed { engine: endpoint, call: EngineCall::List, error: error.clone(), retry_in: pause },
+        "engine unix:///var/run/docker.sock: cannot connect: permission denied; add the user to the group docker; trying again in 1.5 s",
+    );
     check(
         &Event::EngineFailed { engine: engine(), call: EngineCall::List, error, retry_in: pause },
         "engine local: cannot connect to unix:///var/run/docker.sock: permission denied; add the user to the group docker; trying again in 1.5 s",
@@ -135,11 +139,18 @@ fn the_agent_speaks_of_its_settings_and_its_end() {
         &Event::SettingsRejected { errors },
         "new settings rejected, the old ones stay: e0; e1; e2; e3; e4; e5; e6; e7; e8; e9; and 2 more",
     );
-    check(&Event::SettingsReloaded { changed: vec![] }, "settings reloaded: no change");
+    let reloaded = |changed: &[&str], waiting: &[&str]| {
+        let owned = |keys: &[&str]| keys.iter().map(|key| (*key).to_owned()).collect();
+        Event::SettingsReloaded { changed: owned(changed), waiting: owned(waiting) }
+    };
+    check(&reloaded(&[], &[]), "settings reloaded: no change");
+    check(&reloaded(&["interval", "log.level"], &[]), "settings reloaded: changed interval, log.level");
     check(
-        &Event::SettingsReloaded { changed: vec!["interval".into(), "log.level".into()] },
-        "settings reloaded: changed interval, log.level",
+        &reloaded(&["interval"], &["export.endpoint", "outbox.directory"]),
+        "settings reloaded: changed interval; not in force before a restart: export.endpoint, outbox.directory",
     );
+    check(&reloaded(&[], &["log.format"]), "settings reloaded: no change; not in force before a restart: log.format");
+    check(&Event::SettingsOdd { text: "a.yaml:1:1: \x07".into() }, r"a.yaml:1:1: \u{7}");
     check(
         &Event::CertificateUnchecked { peer: "collector https://c:4317".into() },
         "collector https://c:4317: its certificate is not verified, so whoever is in between can read and change everything; set export.tls.ca_file instead of insecure_skip_verify",
