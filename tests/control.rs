@@ -12,6 +12,7 @@ use dockpulse::status::Delta;
 use futures_util::StreamExt;
 use tempfile::TempDir;
 
+#[expect(dead_code, reason = "other tests use more of it")]
 #[path = "support/believed.rs"]
 mod believed;
 #[expect(dead_code, reason = "other tests use more of it")]
@@ -23,7 +24,6 @@ mod engine;
 mod memory;
 #[path = "support/pace.rs"]
 mod pace;
-#[expect(dead_code, reason = "other tests use more of it")]
 #[path = "support/process.rs"]
 mod process;
 
