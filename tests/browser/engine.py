@@ -29,7 +29,7 @@ def stats(n):
     return {
         "read": time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(t)) + f".{int(t % 1 * 1e9):09}Z",
         "cpu_stats": {"cpu_usage": {"total_usage": cpu, "usage_in_usermode": cpu // 2, "usage_in_kernelmode": cpu // 2}, "online_cpus": 2},
-        "memory_stats": {"usage": (1 << 27) * (n + 1) // 2, "limit": 1 << 28, "stats": {"inactive_file": 1 << 20}}, "pids_stats": {"current": 7},
+        "memory_stats": {"usage": (1 << 25) * (n + 1) + int(t * 3e6) % (1 << 25), "limit": 1 << 28, "stats": {"inactive_file": 1 << 20}}, "pids_stats": {"current": 7},
         "networks": {"eth0": {"rx_bytes": int(t * 1e5), "tx_bytes": int(t * 5e4)}},
     }
 
