@@ -44,6 +44,7 @@ const MAY_KNOW: &[(&str, &[&str], &str)] = &[
     ),
     ("sim", &["model", "engine"], "it is an engine, behind the same trait"),
     ("sink", &["model"], "a collector: it knows OTLP, and the clock"),
+    ("web", &["model", "status"], "shows what is on the board"),
     ("demo", &["model", "sink"], "shows what the sink believes"),
     ("top", &["model", "status", "telemetry"], "shows what a board tells, escaped"),
     // The composition.
@@ -71,6 +72,7 @@ const MAY_KNOW: &[(&str, &[&str], &str)] = &[
             "pipeline",
             "status",
             "tls",
+            "web",
         ],
         "the root: settings become running parts",
     ),

@@ -6,8 +6,9 @@ use std::time::Duration;
 use tokio::sync::{mpsc, watch};
 
 use super::engines::{Running, Watched, Way, watched};
+use super::services::Services;
 use super::signals::End;
-use super::{AppError, settings, wiring};
+use super::{AppError, board, page, settings, wiring};
 use crate::config::Settings;
 use crate::demo::terminal::{Screen, Stdout};
 use crate::demo::{DemoInfo, Retraction};
@@ -30,6 +31,8 @@ const PATIENCE: Duration = Duration::from_secs(2);
 const CHURN: f64 = 0.5;
 /// The most bytes of a request. Decoded by the embedded collector it takes five times as much, in this same process.
 const REQUEST: usize = 256 << 10;
+/// So long the page may go on answering at the end.
+const LAST_ANSWERS: Duration = Duration::from_millis(200);
 /// Retractions that wait for the view.
 const RETRACTIONS: usize = 4096;
 
@@ -73,13 +76,16 @@ pub async fn demo(
         // A view that is so far behind misses a line of its log, no more.
         let _ = hear.try_send(Retraction { container, series, reason, at });
     };
+    let board = board::board(&settings, &agent_host, None, clock, &telemetry);
+    board.tell(|board| board.exported(|export| export.endpoint = collector.as_str().into()));
+    let mut services = Services::new();
     let info = DemoInfo {
         engines: watched.iter().map(|w| Text::from(w.engine.endpoint())).collect(),
         simulated: driver.is_some(),
         collector: collector.as_str().into(),
-        page: None,
+        page: page::begin_anywhere(&mut services, &settings, &agent_host, &board, &telemetry).await.map(Text::from),
     };
-    let way = Way::new(&settings, clock, telemetry, Some(Arc::new(on_ended)));
+    let way = Way::new(&settings, clock, telemetry, Some(Arc::new(on_ended))).shown_on(board, &settings);
     let running = Running::start(watched, Believed::default(), &way, Until::Told);
     let to = export::Settings { endpoint: collector, max_request_bytes: REQUEST, ..export::Settings::default() };
     let worker = wiring::worker(&to, &way, running.refusals())?;
@@ -103,6 +109,7 @@ pub async fn demo(
     };
     let delivering = async {
         worker.run(ending).await;
+        services.end(LAST_ANSWERS).await;
         let _ = drained.send(true);
     };
     let all = async { tokio::join!(agent, delivering, serving) };

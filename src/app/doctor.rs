@@ -63,7 +63,7 @@ pub async fn doctor(
 
 fn plan(loaded: &Loaded, agent_host: String, telemetry: &Telemetry) -> Result<Plan, AppError> {
     let settings = &loaded.settings;
-    let warnings = loaded.warnings.iter().map(ToString::to_string).chain(super::goes_without(loaded));
+    let warnings = loaded.warnings.iter().map(ToString::to_string);
     let engines: Result<Vec<_>, _> = settings.engines.iter().map(|e| subject(settings, e, telemetry)).collect();
     let engines = engines?;
     Ok(Plan {

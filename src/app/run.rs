@@ -12,7 +12,7 @@ use super::reload::{FileWatch, Reload, Taken, take};
 use super::services::Services;
 use super::settings::OwnWay;
 use super::signals::{End, hangup};
-use super::{AppError, board, goes_without, operations, outbox, settings, unsupported, wiring};
+use super::{AppError, board, operations, outbox, page, settings, unsupported, wiring};
 use crate::config::{Loaded, Settings};
 use crate::control::Reloaded;
 use crate::export::{Connector, Unsent};
@@ -58,6 +58,7 @@ pub async fn run(
     let mut services = Services::new();
     let control = operations::listen(&in_effect.get(), &telemetry).await?;
     telemetry.record(&started(&settings));
+    page::begin(&mut services, &in_effect.get(), &agent_host, &board, &telemetry).await?;
     let running = Running::start(watched, believed, &way, Until::Told);
     let worker = wiring::worker(&export, &way, running.refusals())?;
     let (operating, wishes) = Operating::of(&way, &running, board.clone(), log.clone(), in_effect.clone());
@@ -206,7 +207,7 @@ impl Agent {
         if !errors.is_empty() {
             return self.reject(errors);
         }
-        let odd = loaded.warnings.iter().map(ToString::to_string).chain(goes_without(&loaded));
+        let odd = loaded.warnings.iter().map(ToString::to_string);
         let odd: Vec<Event> = odd.map(|text| Event::SettingsOdd { text }).collect();
         let Taken { settings, changed, waiting } = take(&self.settings, loaded.settings);
         let watched = match watched(&settings, &self.agent_host, &self.telemetry) {

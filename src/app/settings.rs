@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use super::bridge;
 use crate::config::{
-    self, AttributeNames, Concurrency, EngineEndpoint, EngineSource, EngineTls, Known, Loaded, LogLevel, Profile,
-    Secret, Settings, WebListen,
+    self, AttributeNames, Concurrency, EngineEndpoint, EngineSource, EngineTls, Known, LogLevel, Profile, Secret,
+    Settings,
 };
 use crate::convert::{self, Identity};
 use crate::engine::Address;
@@ -69,14 +69,6 @@ pub fn unsupported(settings: &Settings) -> Vec<String> {
         refuse(source, &format!("engines[{i}].source: {}", engine.source), "auto, one_shot, two_sample or stream");
     }
     out
-}
-
-/// What the settings ask for that this version goes without, each with its key.
-pub fn goes_without(loaded: &Loaded) -> Vec<String> {
-    let (settings, origins) = (&loaded.settings, &loaded.origins);
-    let off = [("status.listen", "status page", settings.status.listen == WebListen::Off)];
-    let missing = off.into_iter().filter(|(key, _, off)| !off && !origins.is_default(key));
-    missing.map(|(key, what, _)| format!("{key}: this version has no {what}")).collect()
 }
 
 /// Where an engine is. `tell` hears of its certificates.

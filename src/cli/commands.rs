@@ -303,7 +303,7 @@ fn with_settings<'a>(
     drop(guard);
     let json = loaded.settings.log.format == config::LogFormat::Json;
     let telemetry = Telemetry::new(clock);
-    let odd = loaded.warnings.iter().map(ToString::to_string).chain(app::goes_without(&loaded));
+    let odd = loaded.warnings.iter().map(ToString::to_string);
     odd.for_each(|text| telemetry.record(&Event::SettingsOdd { text }));
     let start = Start { loaded, host: host(), clock, telemetry, log: log.clone(), sources };
     let result = runtime.block_on(command(start));

@@ -6,7 +6,9 @@ use std::sync::{Mutex, PoisonError};
 
 use crate::model::batch::Reason;
 
+use super::buckets::Buckets;
 use super::event::{DropReason, Event, Failure, Tally};
+use super::report::{ExportSpan, Outcome, ProbeReport};
 
 /// What was counted since the process began, over all engines.
 #[derive(Debug, Default)]
@@ -18,8 +20,10 @@ pub struct Counters {
     rejected: AtomicU64,
     cut: AtomicU64,
     samples_dropped: AtomicU64,
-    probes: AtomicU64,
-    requests: AtomicU64,
+    requests: [AtomicU64; Outcome::ALL.len()],
+    probe_durations: Buckets,
+    list_durations: Buckets,
+    export_durations: Buckets,
 }
 
 impl Counters {
@@ -60,12 +64,32 @@ impl Counters {
 
     /// How many probes ended.
     pub fn probes(&self) -> u64 {
-        self.probes.load(Ordering::Relaxed)
+        self.probe_durations.count()
     }
 
     /// `dockpulse.export.requests`.
     pub fn requests(&self) -> u64 {
-        self.requests.load(Ordering::Relaxed)
+        self.export_durations.count()
+    }
+
+    /// The same by how they ended.
+    pub fn requests_that(&self, outcome: Outcome) -> u64 {
+        get(&Outcome::ALL, &self.requests, outcome)
+    }
+
+    /// `dockpulse.probe.duration`.
+    pub fn probe_durations(&self) -> &Buckets {
+        &self.probe_durations
+    }
+
+    /// `dockpulse.probe.list.duration`.
+    pub fn list_durations(&self) -> &Buckets {
+        &self.list_durations
+    }
+
+    /// `dockpulse.export.duration`.
+    pub fn export_durations(&self) -> &Buckets {
+        &self.export_durations
     }
 
     pub(super) fn event(&self, event: &Event) {
@@ -87,12 +111,16 @@ impl Counters {
         }
     }
 
-    pub(super) fn probe(&self) {
-        self.probes.fetch_add(1, Ordering::Relaxed);
+    pub(super) fn probe(&self, report: &ProbeReport) {
+        self.probe_durations.add(report.ended.since(report.started.mono));
+        if let Some(list) = &report.list {
+            self.list_durations.add(list.ended.since(list.started));
+        }
     }
 
-    pub(super) fn request(&self) {
-        self.requests.fetch_add(1, Ordering::Relaxed);
+    pub(super) fn request(&self, span: &ExportSpan) {
+        add(&Outcome::ALL, &self.requests, span.outcome, 1);
+        self.export_durations.add(span.ended.since(span.started.mono));
     }
 }
 

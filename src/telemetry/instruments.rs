@@ -8,12 +8,10 @@ use opentelemetry::metrics::{Counter, Histogram, Meter};
 
 use crate::model::batch::Reason;
 
+use super::buckets::SECONDS;
 use super::event::{DropReason, Event, Tally};
 use super::gauges::Gauges;
 use super::report::{ExportSpan, Outcome, ProbeReport};
-
-/// 1 ms to 60 s: the shortest sensible interval, an engine under load, the deadlines.
-const SECONDS: [f64; 15] = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0];
 
 const ENGINE: &str = "dockpulse.engine.name";
 const FAILURE: &str = "dockpulse.failure";

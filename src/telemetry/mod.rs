@@ -4,6 +4,7 @@
 //! them to one [`Telemetry`]. Nothing here can slow it down or end it: a dead collector costs the agent its own
 //! metrics and traces, and a few lines of log.
 
+mod buckets;
 mod counters;
 pub mod escape;
 pub mod event;
@@ -31,6 +32,7 @@ use tracing::Level;
 
 use crate::model::time::Clock;
 
+pub use self::buckets::Buckets;
 pub use self::counters::Counters;
 pub use self::event::Event;
 pub use self::gauges::Gauges;
@@ -117,7 +119,7 @@ impl Telemetry {
 
     /// Measures and traces a finished probe.
     pub fn record_probe(&self, report: &ProbeReport) {
-        self.shared.counters.probe();
+        self.shared.counters.probe(report);
         self.with_sdk(|sdk| {
             if let Some(instruments) = sdk.instruments() {
                 instruments.probe(report);
@@ -130,7 +132,7 @@ impl Telemetry {
 
     /// Measures, counts and traces a finished request.
     pub fn record_export(&self, span: &ExportSpan) {
-        self.shared.counters.request();
+        self.shared.counters.request(span);
         self.with_sdk(|sdk| {
             if let Some(instruments) = sdk.instruments() {
                 instruments.export(span);

@@ -196,7 +196,7 @@ fn standard(keys: &[Key]) -> BTreeMap<String, Vec<&'static str>> {
 
 /// The keys, or sections of keys, that the agent takes only when it starts.
 fn at_start() -> Vec<&'static str> {
-    let (_, list) = include_str!("../../src/app/reload.rs").split_once("const AT_START").expect("its list");
+    let (_, list) = include_str!("../../src/app/reload.rs").split_once("const AT_START").unwrap();
     list.split("];").next().unwrap().split('"').skip(1).step_by(2).collect()
 }
 

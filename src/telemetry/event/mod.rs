@@ -221,6 +221,8 @@ pub enum Event {
     HeaderKept { name: Text, cause: Text },
     /// Something that was not asked for by the settings cannot be had; the agent runs without. `what`: “the status page”.
     ServiceOff { what: &'static str, address: Text, cause: Text },
+    /// Something is served. `open`: to whoever reaches the address, without a password. `what`: “the status page”.
+    Serving { what: &'static str, address: Text, open: bool },
     /// New settings are in force; `changed` are the keys that differ, `waiting` those that do and need a restart.
     SettingsReloaded { changed: Vec<String>, waiting: Vec<String> },
     /// Something about the settings is odd without being wrong.
@@ -281,6 +283,7 @@ impl Event {
             Self::HeaderReloaded { .. } => "header_reloaded",
             Self::HeaderKept { .. } => "header_kept",
             Self::ServiceOff { .. } => "service_off",
+            Self::Serving { .. } => "serving",
             Self::SettingsReloaded { .. } => "settings_reloaded",
             Self::SettingsOdd { .. } => "settings_odd",
             Self::SettingsRejected { .. } => "settings_rejected",

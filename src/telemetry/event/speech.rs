@@ -85,6 +85,7 @@ impl Event {
             Self::Started { .. } | Self::Resumed { .. } | Self::ShuttingDown { .. } | Self::StoppedWithRest { .. } => {
                 Speech::Always(Level::INFO)
             }
+            Self::Serving { open, .. } => Speech::Always(if *open { Level::WARN } else { Level::INFO }),
             Self::SettingsReloaded { waiting, .. } => {
                 Speech::Always(if waiting.is_empty() { Level::INFO } else { Level::WARN })
             }

@@ -23,6 +23,7 @@ impl fmt::Display for Event {
             | Self::HeaderReloaded { .. }
             | Self::HeaderKept { .. }
             | Self::ServiceOff { .. }
+            | Self::Serving { .. }
             | Self::SettingsReloaded { .. }
             | Self::SettingsOdd { .. }
             | Self::SettingsRejected { .. }
@@ -198,6 +199,10 @@ impl Event {
             }
             Self::ServiceOff { what, address, cause } => {
                 write!(f, "{what} cannot be had at {}: {}; going on without", Shown(address), Shown(cause))
+            }
+            Self::Serving { what, address, open } => {
+                let warning = if *open { ", for whoever reaches it: there is no password" } else { "" };
+                write!(f, "{what} is at {}{warning}", Shown(address))
             }
             Self::SettingsReloaded { changed, waiting } => reloaded(changed, waiting, f),
             Self::SettingsOdd { text } => write!(f, "{}", Shown(text)),

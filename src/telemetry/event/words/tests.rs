@@ -179,4 +179,7 @@ fn the_agent_speaks_of_its_settings_and_its_end() {
         &Event::ServiceOff { what: "the status page", address: "127.0.0.1:9797".into(), cause: "in use".into() },
         "the status page cannot be had at 127.0.0.1:9797: in use; going on without",
     );
+    let serving = |open| Event::Serving { what: "the status page", address: "http://10.0.0.5:9797/".into(), open };
+    check(&serving(false), "the status page is at http://10.0.0.5:9797/");
+    check(&serving(true), "the status page is at http://10.0.0.5:9797/, for whoever reaches it: there is no password");
 }
