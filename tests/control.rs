@@ -12,6 +12,7 @@ use dockpulse::status::Delta;
 use futures_util::StreamExt;
 use tempfile::TempDir;
 
+#[expect(dead_code, reason = "other tests use more of it")]
 #[path = "support/believed.rs"]
 mod believed;
 #[expect(dead_code, reason = "other tests use more of it")]
@@ -23,7 +24,6 @@ mod engine;
 mod memory;
 #[path = "support/pace.rs"]
 mod pace;
-#[expect(dead_code, reason = "other tests use more of it")]
 #[path = "support/process.rs"]
 mod process;
 
@@ -47,6 +47,8 @@ impl Agent {
         rig.write_settings(&[engine], &more);
         rig.start();
         rig.believes(&["web"]).await;
+        // What became of the first requests is known then.
+        rig.until(|rig| rig.read > 5).await;
         Self { _engine: folder, rig, address: Address::Unix(socket) }
     }
 
