@@ -59,3 +59,4 @@ pub mod sink;
 pub mod status;
 pub mod telemetry;
 pub mod tls;
+pub mod top;

@@ -45,6 +45,7 @@ const MAY_KNOW: &[(&str, &[&str], &str)] = &[
     ("sim", &["model", "engine"], "it is an engine, behind the same trait"),
     ("sink", &["model"], "a collector: it knows OTLP, and the clock"),
     ("demo", &["model", "sink"], "shows what the sink believes"),
+    ("top", &["model", "status", "telemetry"], "shows what a board tells, escaped"),
     // The composition.
     ("pipeline", &["model", "engine", "probe", "convert", "ledger"], "one engine's way from findings to batches"),
     (
@@ -64,6 +65,7 @@ const MAY_KNOW: &[(&str, &[&str], &str)] = &[
             "sink",
             "demo",
             "explain",
+            "top",
             "control",
             "doctor",
             "pipeline",
@@ -72,7 +74,7 @@ const MAY_KNOW: &[(&str, &[&str], &str)] = &[
         ],
         "the root: settings become running parts",
     ),
-    ("cli", &["model", "telemetry", "config", "control", "sink", "app"], "arguments → commands"),
+    ("cli", &["model", "telemetry", "config", "sink", "top", "control", "app"], "arguments → commands"),
 ];
 
 /// Parts that do no I/O, wait for nothing and read no clock: all they know is passed to them.

@@ -127,15 +127,26 @@ async fn engines(
     telemetry: &Telemetry,
     options: DemoOptions,
 ) -> Result<(Vec<Watched>, Option<Driver>), AppError> {
-    let mut real = watched(settings, agent_host, telemetry)?;
+    let real = watched(settings, agent_host, telemetry)?;
     if !options.simulate && options.containers.is_none() && answers(&real).await {
         return Ok((real, None));
     }
-    let scenario = match options.containers {
+    let (simulated, driver) = simulated(real, clock, options.containers, options.seed)?;
+    Ok((simulated, Some(driver)))
+}
+
+/// A simulated engine in the place of the first of these.
+pub(super) fn simulated(
+    mut real: Vec<Watched>,
+    clock: Clock,
+    containers: Option<usize>,
+    seed: u64,
+) -> Result<(Vec<Watched>, Driver), AppError> {
+    let scenario = match containers {
         None => Scenario::demo(),
         Some(n) => Scenario::churn(ContainerCount::try_new(n)?, CHURN),
     };
-    let Simulation { engine, driver, .. } = Simulation::new(options.seed, Options::typical(), scenario, clock);
+    let Simulation { engine, driver, .. } = Simulation::new(seed, Options::typical(), scenario, clock);
     real.truncate(1);
     let simulated = real.into_iter().map(|mut watched| {
         watched.settings.name = None;
@@ -143,7 +154,7 @@ async fn engines(
         watched.engine = Arc::new(engine.clone());
         watched
     });
-    Ok((simulated.collect(), Some(driver)))
+    Ok((simulated.collect(), driver))
 }
 
 async fn answers(engines: &[Watched]) -> bool {

@@ -134,7 +134,7 @@ impl Way {
         Ok((Self::with(queue, clock, telemetry, None), believed))
     }
 
-    fn with(queue: Queue, clock: Clock, telemetry: Telemetry, on_ended: Option<OnEnded>) -> Self {
+    pub(super) fn with(queue: Queue, clock: Clock, telemetry: Telemetry, on_ended: Option<OnEnded>) -> Self {
         let (live, left_out, names, orphans) = Default::default();
         Self { clock, queue, telemetry, live, left_out, names, on_ended, orphans, board: None }
     }

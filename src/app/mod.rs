@@ -18,6 +18,7 @@ mod services;
 mod settings;
 mod signals;
 mod status;
+mod top;
 mod wiring;
 
 use std::time::Duration;
@@ -31,6 +32,7 @@ pub use run::run;
 pub use settings::{goes_without, known, log_level, unsupported};
 pub use signals::End;
 pub use status::{StatusOptions, control_address, control_flag, status};
+pub use top::{TopOptions, top};
 
 use crate::export;
 use crate::model::engine::EngineError;
@@ -111,6 +113,9 @@ pub enum AppError {
         /// Of how many.
         all: usize,
     },
+    /// The view of `top` ended though nobody asked for it.
+    #[error("top: {0}")]
+    Top(#[from] crate::top::TopError),
     /// A probe of `once` failed, or the collector did not take what it found. Each was said before.
     #[error("{0}")]
     Once(String),

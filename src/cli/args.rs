@@ -6,104 +6,17 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::builder::{NonEmptyStringValueParser, PossibleValuesParser};
-use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap::{Args, ColorChoice, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 
+use super::examples::{
+    CHECK_EXAMPLES, COMPLETIONS_EXAMPLES, DEMO_EXAMPLES, DOCTOR_EXAMPLES, EXAMPLES, EXPLAIN_EXAMPLES, MAN_EXAMPLES,
+    ONCE_EXAMPLES, PRINT_EXAMPLES, RUN_EXAMPLES, SCHEMA_EXAMPLES, SINK_EXAMPLES, STATUS_EXAMPLES, TOP_EXAMPLES,
+};
 use crate::app;
 use crate::config::{Flags, LogFormat, LogLevel, Profile, Protocol, parse_duration};
 use crate::control::Address;
-
-const EXAMPLES: &str = "\
-Examples:
-  dockpulse demo                                      see it work, without any set-up
-  dockpulse once --endpoint http://localhost:4317     one probe, one push
-  dockpulse run --config dockpulse.yaml               the agent
-  dockpulse config check --config dockpulse.yaml      is the file right?
-
-Exit status: 0 done, 1 failed, 2 wrong usage or settings.";
-
-const RUN_EXAMPLES: &str = "\
-Examples:
-  dockpulse run
-  dockpulse run --watch --config /etc/dockpulse/dockpulse.yaml
-  dockpulse run --engine unix:///var/run/docker.sock --endpoint http://collector:4317
-  DOCKPULSE_EXPORT__ENDPOINT=http://collector:4318 dockpulse run --protocol http/protobuf
-
-Signals: SIGTERM or SIGINT retract everything, send it and end, a second one ends at once; SIGHUP reads the settings
-again.";
-
-const DEMO_EXAMPLES: &str = "\
-Examples:
-  dockpulse demo
-  dockpulse demo --simulate --containers 50 --seed 7";
-
-const ONCE_EXAMPLES: &str = "\
-Examples:
-  dockpulse once --endpoint http://localhost:4317
-  dockpulse once --config dockpulse.yaml --retract";
-
-const SINK_EXAMPLES: &str = "\
-Examples:
-  dockpulse sink
-  dockpulse sink --format json > points.jsonl
-  dockpulse sink --expect expectations.yaml --within 1m";
-
-const EXPLAIN_EXAMPLES: &str = "\
-Examples:
-  dockpulse explain web
-  dockpulse explain 69df0eab --config dockpulse.yaml
-  dockpulse explain web --json | jq -r '.series[].metric'
-
-Exit status: 0 explained, watched or not; 1 no such container, or its engine is out of reach.";
-
-const STATUS_EXAMPLES: &str = "\
-Examples:
-  dockpulse status
-  dockpulse status --watch
-  dockpulse status --json | jq .export
-  dockpulse status --control unix:///run/dockpulse/control.sock
-
-Exit status: 0 an agent has told, 1 none answers.";
-
-const DOCTOR_EXAMPLES: &str = "\
-Examples:
-  dockpulse doctor
-  dockpulse doctor --config /etc/dockpulse/dockpulse.yaml
-  dockpulse doctor --json | jq '.[] | select(.status != \"ok\")'
-
-It changes nothing, and may run beside the agent.
-Exit status: 0 all is well, or only worth a word (warn); 1 something has to be mended; 2 wrong settings.";
-
-const CHECK_EXAMPLES: &str = "\
-Examples:
-  dockpulse config check
-  dockpulse config check --config dockpulse.yaml
-  dockpulse config check hosts/*.yaml";
-
-const PRINT_EXAMPLES: &str = "\
-Examples:
-  dockpulse config print
-  DOCKPULSE_INTERVAL=5s dockpulse config print --config dockpulse.yaml
-  dockpulse config print --json | jq -r '.settings.\"export.endpoint\".origin'";
-
-const SCHEMA_EXAMPLES: &str = "\
-Examples:
-  dockpulse config schema > dockpulse.schema.json
-
-An editor with a YAML language server uses it for a file that begins with this line:
-  # yaml-language-server: $schema=dockpulse.schema.json";
-
-const COMPLETIONS_EXAMPLES: &str = "\
-Examples:
-  dockpulse completions bash > ~/.local/share/bash-completion/completions/dockpulse
-  dockpulse completions zsh > \"${fpath[1]}/_dockpulse\"
-  dockpulse completions fish > ~/.config/fish/completions/dockpulse.fish";
-
-const MAN_EXAMPLES: &str = "\
-Examples:
-  dockpulse man | man -l -
-  dockpulse man config check | man -l -
-  dockpulse man --dir ~/.local/share/man/man1";
+use crate::top::Column;
 
 /// The command line.
 #[derive(Debug, Parser)]
@@ -137,6 +50,8 @@ pub enum Command {
     Explain(ExplainArgs),
     /// Check what the agent needs: engines, permissions, the collector, TLS, clocks, directories; with the mend of each
     Doctor(DoctorArgs),
+    /// Show what the containers do now: CPU, memory, network, disk; from the running agent, else from the engine
+    Top(TopArgs),
     /// Receive OTLP (gRPC and HTTP) and print what arrives
     Sink(SinkArgs),
     /// Look after the settings
@@ -295,6 +210,48 @@ pub struct DoctorArgs {
     /// For scripts: an array of objects with check, subject, status, found and mend
     #[arg(long)]
     pub json: bool,
+    /// Settings.
+    #[command(flatten)]
+    pub settings: SettingsFlags,
+}
+
+/// Flags of `top`.
+#[derive(Debug, Args)]
+#[command(after_help = TOP_EXAMPLES)]
+pub struct TopArgs {
+    /// Print one table and end; so does anything that is no terminal
+    #[arg(long)]
+    pub once: bool,
+    /// Print all that is known once, for scripts
+    #[arg(long)]
+    pub json: bool,
+    /// By which column rows are sorted
+    #[arg(long, value_name = "COLUMN", default_value = "cpu", value_parser = PossibleValuesParser::new(Column::WORDS))]
+    pub sort: String,
+    /// The other way round
+    #[arg(long)]
+    pub reverse: bool,
+    /// Show containers with these words in name, image, id, state, health or engine; !word: without it
+    #[arg(long, value_name = "WORDS", default_value = "", hide_default_value = true)]
+    pub filter: String,
+    /// When to use colours; auto: on a terminal, unless NO_COLOR is set
+    #[arg(long, value_enum, default_value_t = ColorChoice::Auto)]
+    pub color: ColorChoice,
+    /// Draw with ASCII alone; usual where the locale is not UTF-8
+    #[arg(long)]
+    pub ascii: bool,
+    /// Show a simulated engine
+    #[arg(long)]
+    pub simulate: bool,
+    /// Show a simulated engine with so many containers that come and go
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=10_000))]
+    pub containers: Option<u32>,
+    /// What the simulated engine's chance begins with
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    pub seed: u64,
+    /// The running agent.
+    #[command(flatten)]
+    pub control: ControlFlags,
     /// Settings.
     #[command(flatten)]
     pub settings: SettingsFlags,

@@ -1,5 +1,6 @@
 //! The commands: what was asked for → the library, errors → one line on stderr and an exit status.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::future::Future;
 use std::io::{self, IsTerminal, Write};
@@ -7,9 +8,11 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
+use clap::ColorChoice;
+
 use super::args::{
     CheckArgs, Command, ConfigCommand, DemoArgs, DoctorArgs, ExplainArgs, SettingsFlags, SinkArgs, SinkFormat,
-    StatusArgs,
+    StatusArgs, TopArgs,
 };
 use super::{Status, completions, man, parse, settings};
 use crate::app::{self, AppError};
@@ -18,8 +21,9 @@ use crate::model::time::Clock;
 use crate::sink;
 use crate::sink::SinkOptions;
 use crate::sink::server::Listen;
-use crate::telemetry::log::{self, Format, Log};
+use crate::telemetry::log::{self, Level, Log};
 use crate::telemetry::{Event, Telemetry};
+use crate::top::{Column, Filter, Format, Order, Theme};
 
 /// How long the log may take to be written when the process ends.
 const LAST_WORDS: Duration = Duration::from_millis(500);
@@ -71,6 +75,7 @@ fn perform(command: Command, out: &mut (dyn Write + Send), err: &mut (dyn Write 
         Command::Doctor(args) => doctor(args, out, err),
         Command::Demo(args) => demo(args, err),
         Command::Sink(args) => sink(args, err),
+        Command::Top(args) => top(args, out, err),
     }
 }
 
@@ -176,6 +181,51 @@ fn doctor(args: DoctorArgs, out: &mut (dyn Write + Send), err: &mut (dyn Write +
     })
 }
 
+fn top(args: TopArgs, out: &mut (dyn Write + Send), err: &mut (dyn Write + Send)) -> io::Result<Status> {
+    let TopArgs { once, json, sort, reverse, filter, color, ascii, simulate, containers, seed, control, .. } = args;
+    let mut flags = args.settings;
+    // Only what goes wrong: the view tells what happens.
+    flags.log.get_or_insert_with(|| "error".to_owned());
+    let terminal = io::stdout().is_terminal() && variables().all(|(name, value)| name != "TERM" || value != "dumb");
+    let color = match color {
+        ColorChoice::Auto => colored(&io::stdout()),
+        ColorChoice::Always => true,
+        ColorChoice::Never => false,
+    };
+    let format = if json { Some(Format::Json) } else { (once || !terminal).then_some(Format::Table) };
+    let options = app::TopOptions {
+        agent: control.control,
+        engine: !flags.engines.is_empty(),
+        simulate: simulate || containers.is_some(),
+        containers: containers.map(|n| n as usize),
+        seed,
+        order: Order { column: Column::of(&sort).unwrap_or(Column::Cpu), reversed: reverse },
+        filter: Filter::new(&filter),
+        theme: Theme { color, unicode: !ascii && is_unicode(variables()) },
+        format,
+    };
+    with_settings(flags, err, |start| {
+        let Start { loaded, host, clock, telemetry, log, .. } = start;
+        let settings = app::demo_settings(loaded.settings, loaded.origins.is_default("interval"));
+        Box::pin(async move {
+            // Lines of the log would stand in the picture.
+            if options.format.is_none() && io::stderr().is_terminal() {
+                log.set_level(Level::OFF);
+            }
+            let ended = app::top(settings, host, clock, telemetry, options, out).await;
+            log.set_level(Level::ERROR);
+            ended
+        })
+    })
+}
+
+/// Whether the locale lets more than ASCII be shown. Where there is none, as in a container, it is assumed.
+fn is_unicode(variables: impl Iterator<Item = (String, String)>) -> bool {
+    let all: BTreeMap<String, String> = variables.filter(|(_, value)| !value.is_empty()).collect();
+    let locale = ["LC_ALL", "LC_CTYPE", "LANG"].into_iter().find_map(|name| all.get(name));
+    locale.is_none_or(|locale| ["utf-8", "utf8"].iter().any(|word| locale.to_lowercase().contains(word)))
+}
+
 fn sink(args: SinkArgs, err: &mut (dyn Write + Send)) -> io::Result<Status> {
     let options = SinkOptions {
         listen: Listen { grpc: Listen::address(&args.grpc), http: Listen::address(&args.http) },
@@ -277,8 +327,8 @@ fn with_settings<'a>(
 fn start_log(loaded: &Loaded, clock: Clock) -> Result<Log, String> {
     let settings = &loaded.settings.log;
     let format = match settings.format {
-        config::LogFormat::Text => Format::Text,
-        config::LogFormat::Json => Format::Json,
+        config::LogFormat::Text => log::Format::Text,
+        config::LogFormat::Json => log::Format::Json,
     };
     log::init(app::log_level(settings.level), format, colored(&io::stderr()), clock).map_err(|e| e.to_string())
 }

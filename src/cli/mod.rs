@@ -2,6 +2,7 @@
 
 pub mod args;
 mod commands;
+mod examples;
 mod man;
 pub mod settings;
 
@@ -104,6 +105,7 @@ mod tests {
             ("run --profile semconf", "semconv"),
             ("sink --within soon", "--within"),
             ("demo --containers 0", "--containers"),
+            ("top --sort colour", "--sort"),
             ("explain", "CONTAINER"),
             ("explain web db", "db"),
             ("status web", "web"),
@@ -132,6 +134,7 @@ mod tests {
             ("once --help", &["Usage", "--retract", "Examples"]),
             ("demo --help", &["--simulate", "--seed", "--containers", "Examples"]),
             ("explain --help", &["CONTAINER", "--json", "--config", "Examples"]),
+            ("top --help", &["--once", "--json", "--sort", "--filter", "--ascii", "--control", "Examples"]),
             ("status --help", &["--json", "--watch", "--control", "Examples"]),
             ("sink --help", &["--format", "--expect", "--within", "--grpc", "--http", "Examples"]),
             ("config --help", &["Usage", "check"]),
@@ -180,6 +183,8 @@ mod tests {
         assert_eq!((status.json, status.watch, address.as_deref()), (true, true, Some("tcp://127.0.0.1:9798")));
         let Ok(Command::Demo(demo)) = ask("demo --simulate --containers 3 --seed 9").result else { panic!("not demo") };
         assert_eq!((demo.simulate, demo.containers, demo.seed), (true, Some(3), 9));
+        let Ok(Command::Top(top)) = ask("top --sort memory --filter web --once").result else { panic!("not top") };
+        assert_eq!((top.sort.as_str(), top.filter.as_str(), top.once, top.json), ("memory", "web", true, false));
         let line = "sink --format json --expect e.yaml --within 1m30s --grpc 127.0.0.1:0 --http [::1]:1";
         let Ok(Command::Sink(sink)) = ask(line).result else { panic!("not sink") };
         assert_eq!((sink.format, sink.within.as_secs()), (SinkFormat::Json, 90));

@@ -2,7 +2,6 @@
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::path::Path;
 
 use dockpulse::app;
 use dockpulse::config::{self, Environment, Errors, Flags, Loaded, Origin, Problem, Sources};
@@ -30,6 +29,8 @@ const STANDARD: &[(&str, &str)] = &[
     ("OTEL_EXPORTER_OTLP_CLIENT_CERTIFICATE", "/cert.pem"),
     ("OTEL_EXPORTER_OTLP_CLIENT_KEY", "/key.pem"),
     ("OTEL_METRIC_EXPORT_INTERVAL", "3000"),
+    ("OTEL_TRACES_SAMPLER", "traceidratio"),
+    ("OTEL_TRACES_SAMPLER_ARG", "0.5"),
     ("DOCKER_HOST", "tcp://h:2376"),
     ("DOCKER_TLS_VERIFY", "1"),
     ("DOCKER_CERT_PATH", "/certs"),
@@ -194,19 +195,14 @@ fn standard(keys: &[Key]) -> BTreeMap<String, Vec<&'static str>> {
 }
 
 /// The keys, or sections of keys, that the agent takes only when it starts.
-fn at_start() -> Vec<String> {
-    let agent = ["src/app/reload.rs", "src/app/run.rs"]
-        .map(|path| fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(path)).unwrap_or_default());
-    let (_, list) = agent[0].split_once("const AT_START").or_else(|| agent[1].split_once("fn needs_restart(")).unwrap();
-    let list = list.split("];").next().unwrap();
-    let mut keys: Vec<String> = list.split('"').skip(1).step_by(2).map(str::to_owned).collect();
-    keys.extend(["status", "control"].map(str::to_owned));
-    keys
+fn at_start() -> Vec<&'static str> {
+    let (_, list) = include_str!("../../src/app/reload.rs").split_once("const AT_START").expect("its list");
+    list.split("];").next().unwrap().split('"').skip(1).step_by(2).collect()
 }
 
 /// What it takes to change a key while the agent runs.
-fn change(name: &str, at_start: &[String]) -> &'static str {
-    let is_in = |part: &String| name == part || name.starts_with(&format!("{part}."));
+fn change(name: &str, at_start: &[&str]) -> &'static str {
+    let is_in = |part: &&str| name == *part || name.starts_with(&format!("{part}."));
     if at_start.iter().any(is_in) { "restart" } else { "reload" }
 }
 
