@@ -7,7 +7,7 @@ use std::path::{Component, Path, PathBuf};
 use crate::pages::path;
 
 /// What is linked and comes with another part of the program; a file that is there is taken out of this list.
-const TO_COME: &[&str] = &["docs/status.md", "docs/top.md"];
+const TO_COME: &[&str] = &["docs/status.md"];
 
 /// The pages: those under `docs/`, and those beside it.
 fn pages() -> Vec<PathBuf> {
