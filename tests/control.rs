@@ -47,6 +47,8 @@ impl Agent {
         rig.write_settings(&[engine], &more);
         rig.start();
         rig.believes(&["web"]).await;
+        // What became of the first requests is known then.
+        rig.until(|rig| rig.read > 5).await;
         Self { _engine: folder, rig, address: Address::Unix(socket) }
     }
 

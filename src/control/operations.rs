@@ -49,7 +49,7 @@ pub struct Probed {
 /// What became of the settings.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Reloaded {
-    /// Whether they are in effect.
+    /// Whether they are in effect, but for what needs a restart.
     pub applied: bool,
     /// Keys that are set otherwise now.
     pub changed: Vec<String>,

@@ -133,13 +133,13 @@ pub struct ReloadRequest {}
 /// What became of the settings.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct ReloadResponse {
-    /// Whether the new settings are in effect. If not, all of the old ones are.
+    /// Whether the new settings are in effect, but for what needs a restart. If not, all of the old ones are.
     #[prost(bool, tag = "1")]
     pub applied: bool,
     /// Keys that are set otherwise now.
     #[prost(string, repeated, tag = "2")]
     pub changed: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
-    /// Keys that are set otherwise, but cannot be changed while the agent runs.
+    /// Keys that are set otherwise, but cannot be changed while the agent runs: they are as they were.
     #[prost(string, repeated, tag = "3")]
     pub needs_restart: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
     /// What is wrong with the settings, with file, line and key.
