@@ -45,6 +45,8 @@ fn dockpulse_with(folder: &Path, arguments: &str, variables: &[(&str, &str)]) ->
         .args(arguments.split_whitespace())
         .current_dir(folder)
         .env_clear()
+        .env("DOCKPULSE_STATUS__LISTEN", "off")
+        .env("DOCKPULSE_CONTROL__LISTEN", "off")
         .env("DOCKPULSE_EXPORT__TIMEOUT", TIMEOUTS[0])
         .envs(variables.iter().copied())
         .stdin(Stdio::null())

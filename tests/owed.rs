@@ -72,7 +72,12 @@ impl Rig {
     fn begin(&mut self) {
         let log = File::options().create(true).append(true).open(self.folder.path().join("log")).unwrap();
         let mut program = Command::new(env!("CARGO_BIN_EXE_dockpulse"));
-        program.arg("run").current_dir(self.folder.path()).env_clear();
+        program
+            .arg("run")
+            .current_dir(self.folder.path())
+            .env_clear()
+            .env("DOCKPULSE_STATUS__LISTEN", "off")
+            .env("DOCKPULSE_CONTROL__LISTEN", "off");
         self.agent = Some(program.stdin(Stdio::null()).stdout(Stdio::null()).stderr(log).spawn().unwrap());
     }
 
@@ -91,7 +96,12 @@ impl Rig {
     /// A single probe, however long it takes; whether it went well.
     async fn once(&self) -> bool {
         let mut program = Command::new(env!("CARGO_BIN_EXE_dockpulse"));
-        program.args(["once", "--interval", "60s"]).current_dir(self.folder.path()).env_clear();
+        program
+            .args(["once", "--interval", "60s"])
+            .current_dir(self.folder.path())
+            .env_clear()
+            .env("DOCKPULSE_STATUS__LISTEN", "off")
+            .env("DOCKPULSE_CONTROL__LISTEN", "off");
         program.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
         tokio::task::spawn_blocking(move || program.status().unwrap().success()).await.unwrap()
     }

@@ -166,7 +166,7 @@ async fn what_needs_a_restart_waits_for_it_by_name_and_the_rest_is_in_force() {
     let engines = engines();
     let mut rig = start(&[&engines.web], "").await;
     rig.believes(&["web"]).await;
-    let waiting = "outbox: { max_bytes: 1GiB }\nlog: { format: json }\nstatus: { listen: \"off\" }";
+    let waiting = "outbox: { max_bytes: 1GiB }\nlog: { format: json }\nstatus: { listen: \"127.0.0.1:1\" }";
     reload(&rig, &[&engines.db], waiting);
     rig.believes(&["db"]).await;
     let said = "settings reloaded: changed engines; not in force before a restart: outbox.max_bytes, status.listen, log.format";

@@ -304,7 +304,14 @@ async fn the_settings_turn_it_on_and_the_collector_is_told() {
     let mut command = tokio::task::spawn_blocking(move || {
         let arguments = ["once", "--engine", &engine, "--endpoint", &collector];
         let binary = env!("CARGO_BIN_EXE_dockpulse");
-        Command::new(binary).args(arguments).current_dir(folder.path()).env_clear().output().unwrap()
+        Command::new(binary)
+            .args(arguments)
+            .current_dir(folder.path())
+            .env_clear()
+            .env("DOCKPULSE_STATUS__LISTEN", "off")
+            .env("DOCKPULSE_CONTROL__LISTEN", "off")
+            .output()
+            .unwrap()
     });
     let mut names = BTreeSet::new();
     let listening = async {

@@ -215,7 +215,8 @@ impl Drop for LeftOut {
 /// What became of what was pushed into the outbox.
 pub(super) fn pushed(telemetry: &Telemetry, queue: &Queue, pushed: &Pushed) {
     if pushed.dropped_values > 0 {
-        telemetry.record(&Event::OutboxDropped { values: pushed.dropped_values as u64 });
+        let setting = if queue.is_durable() { "outbox.max_bytes" } else { "outbox.memory_max_bytes" };
+        telemetry.record(&Event::OutboxDropped { values: pushed.dropped_values as u64, setting });
     }
     gauge(telemetry, queue);
 }

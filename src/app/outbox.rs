@@ -57,7 +57,9 @@ fn event(notice: Notice) -> Event {
             batches: damage.batches_lost,
             owners: damage.owners_lost,
         },
-        Notice::Dropped { pushed } => Event::OutboxDropped { values: pushed.dropped_values as u64 },
+        Notice::Dropped { pushed } => {
+            Event::OutboxDropped { values: pushed.dropped_values as u64, setting: "outbox.max_bytes" }
+        }
     }
 }
 

@@ -35,7 +35,7 @@ mod standard;
 mod tests;
 mod variables;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -161,11 +161,19 @@ pub fn load(sources: &Sources, known: &Known) -> Result<Loaded, Errors> {
     let mut reader = Reader::new(&origins);
     check::check(&settings, known, &mut reader);
     errors.extend(reader.into_errors());
+    keep_causes(&mut errors);
     if let Some(errors) = Errors::new(errors) {
         return Err(errors);
     }
     warnings.extend(check::warnings(&settings, known, &origins));
     Ok(Loaded { settings, warnings, file, origins })
+}
+
+/// What is wrong with a value that could not be expanded is that.
+fn keep_causes(errors: &mut Vec<SettingsError>) {
+    let is_cause = |error: &SettingsError| matches!(error.problem, Problem::Expansion(_));
+    let unread: BTreeSet<String> = errors.iter().filter(|e| is_cause(e)).map(|e| e.key.clone()).collect();
+    errors.retain(|error| is_cause(error) || !unread.contains(&error.key));
 }
 
 /// Merges the layers and reads them over the defaults.

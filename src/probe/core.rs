@@ -229,11 +229,9 @@ impl Probe {
         cycle.listed.is_some_and(answered)
     }
 
-    /// Whoever wants a probe now joins the one that is running, or has a failing engine tried at once.
+    /// Whoever wants a probe now joins the one that is running. A failing engine is tried when its pause is over, whoever asks
+    /// (contract §2 rule 9).
     fn trigger(&mut self, now: Now) {
-        if let Link::Failing { retry_at: Some(retry_at), .. } = &mut self.link {
-            *retry_at = now.mono;
-        }
         let running = self.cycle.as_ref().is_some_and(|cycle| cycle.full && cycle.listed.is_some());
         if !running || self.can_begin(now) {
             self.want_list(true);

@@ -9,7 +9,7 @@ use opentelemetry::metrics::{Counter, Histogram, Meter};
 use crate::model::batch::Reason;
 
 use super::buckets::SECONDS;
-use super::event::{DropReason, Event, Tally};
+use super::event::{DropReason, Event, Failure, Tally};
 use super::gauges::Gauges;
 use super::report::{ExportSpan, Outcome, ProbeReport};
 
@@ -96,10 +96,19 @@ impl Instruments {
 
     pub(super) fn probe(&self, report: &ProbeReport) {
         let engine = [KeyValue::new(ENGINE, report.engine.clone())];
+        self.begin_counting(&engine[0]);
         self.probe_duration.record(report.ended.since(report.started.mono).as_secs_f64(), &engine);
         if let Some(list) = &report.list {
             self.list_duration.record(list.ended.since(list.started).as_secs_f64(), &engine);
         }
+    }
+
+    /// From zero on: to Prometheus a counter that begins with 1 has not risen.
+    fn begin_counting(&self, engine: &KeyValue) {
+        for failure in Failure::ALL {
+            self.failures.add(0, &[KeyValue::new(FAILURE, failure.as_str()), engine.clone()]);
+        }
+        self.samples_dropped.add(0, std::slice::from_ref(engine));
     }
 
     pub(super) fn export(&self, span: &ExportSpan) {

@@ -33,7 +33,13 @@ impl Agent {
 
 fn dockpulse(folder: &Path, arguments: &str, variables: &[(&str, &str)]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_dockpulse"));
-    command.args(arguments.split_whitespace()).current_dir(folder).env_clear().envs(variables.iter().copied());
+    command
+        .args(arguments.split_whitespace())
+        .current_dir(folder)
+        .env_clear()
+        .env("DOCKPULSE_STATUS__LISTEN", "off")
+        .env("DOCKPULSE_CONTROL__LISTEN", "off")
+        .envs(variables.iter().copied());
     command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
     command
 }

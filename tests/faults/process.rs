@@ -31,6 +31,8 @@ impl Process {
             .arg("run")
             .current_dir(folder.path())
             .env_clear()
+            .env("DOCKPULSE_STATUS__LISTEN", "off")
+            .env("DOCKPULSE_CONTROL__LISTEN", "off")
             .stdin(Stdio::null())
             .stdout(Stdio::null())
             .stderr(log)

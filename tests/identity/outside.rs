@@ -84,7 +84,13 @@ fn settings(folder: &Path, engine: &SmallEngine, collector: &Collector) -> PathB
 
 fn dockpulse(arguments: &[&str], settings: &Path) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_dockpulse"));
-    command.args(arguments).arg("--config").arg(settings).env_clear();
+    command
+        .args(arguments)
+        .arg("--config")
+        .arg(settings)
+        .env_clear()
+        .env("DOCKPULSE_STATUS__LISTEN", "off")
+        .env("DOCKPULSE_CONTROL__LISTEN", "off");
     command.env("OTEL_RESOURCE_ATTRIBUTES", "deployment.environment.name=prod").stdin(Stdio::null());
     command
 }

@@ -38,6 +38,8 @@ impl Agent {
             .args(["run", "--config", "settings.yaml"])
             .current_dir(folder)
             .env_clear()
+            .env("DOCKPULSE_STATUS__LISTEN", "off")
+            .env("DOCKPULSE_CONTROL__LISTEN", "off")
             .stdin(Stdio::null())
             .stdout(Stdio::null())
             .stderr(File::create(&log).unwrap())

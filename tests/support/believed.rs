@@ -39,9 +39,14 @@ impl Rig {
         Self { folder, collector, belief: Belief::default(), read: 0, agent: None, log, clock }
     }
 
-    /// Probes these engines, by name and endpoint, ten times a second; `more` are lines beside that.
+    /// Probes these engines, by name and endpoint, ten times a second; `more` are lines beside that. Nothing is served unless
+    /// they say so: all tests would want the same port.
     pub(crate) fn write_settings(&self, engines: &[(String, String)], more: &str) {
-        let mut text = format!("interval: 100ms\ntelemetry: {{ metrics: false, traces: false }}\n{more}\nengines:\n");
+        let mut text = format!("interval: 100ms\ntelemetry: {{ metrics: false, traces: false }}\n{more}\n");
+        for served in ["status", "control"].iter().filter(|served| !more.contains(&format!("{served}:"))) {
+            writeln!(text, "{served}: {{ listen: \"off\" }}").unwrap();
+        }
+        text.push_str("engines:\n");
         for (name, endpoint) in engines {
             writeln!(text, "  - {{ name: {name}, endpoint: \"{endpoint}\", timeout: {AMPLE} }}").unwrap();
         }

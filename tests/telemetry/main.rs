@@ -148,7 +148,7 @@ async fn everything_arrives(receiver: Receiver, setup: Setup) {
     telemetry.gauges().set_outbox(2, 300, |_| None);
     telemetry.record_probe(&probe());
     telemetry.record_export(&export(Outcome::Delivered, None));
-    telemetry.record(&Event::OutboxDropped { values: 5 });
+    telemetry.record(&Event::OutboxDropped { values: 5, setting: "outbox.max_bytes" });
     telemetry.record(&Event::SamplesDropped { engine: "local".into(), samples: 3 });
     assert_eq!(telemetry.counters().samples_dropped(), 3);
     let names = ["commit", "convert", "export", "list", "probe", "sample"].map(String::from);

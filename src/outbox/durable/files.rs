@@ -59,7 +59,7 @@ impl Directory {
 
     /// One that is there already is somebody else's, and stays as it is.
     fn make(&self) -> Result<(), Trouble> {
-        let failed = |error| Trouble::io(format_args!("outbox.directory {}", self.path.display()), &error);
+        let failed = |error| Trouble::io("it cannot be made", &error);
         if !self.path.is_dir() {
             let mut builder = DirBuilder::new();
             #[cfg(unix)]

@@ -200,8 +200,8 @@ pub enum Event {
     ExportRejected { endpoint: Text, rejected: u64, message: Text },
     /// The collector took everything and has something to say.
     ExportWarning { endpoint: Text, message: Text },
-    /// The outbox was full, so that its oldest values had to go. Retractions never do.
-    OutboxDropped { values: u64 },
+    /// The outbox was full, so that its oldest values had to go. Retractions never do. `setting` is the key of its bound.
+    OutboxDropped { values: u64, setting: &'static str },
     /// What was found in the store could not be read, in part or at all: so many batches are lost, as far as known, and so
     /// many owners of series, which nobody will retract.
     StoreDamaged { path: Text, cause: Text, batches: u64, owners: u64 },

@@ -33,7 +33,7 @@ impl Event {
             Self::Retracted { engine, series, reason, .. } => Tally::Retracted(engine, *reason, u64::from(*series)),
             Self::SamplesDropped { engine, samples } => Tally::SamplesDropped(engine, *samples),
             Self::ExportDropped { reason, points, .. } => Tally::Dropped(*reason, *points),
-            Self::OutboxDropped { values } => Tally::Dropped(DropReason::OutboxFull, *values),
+            Self::OutboxDropped { values, .. } => Tally::Dropped(DropReason::OutboxFull, *values),
             // How many points there were in a batch that cannot be read is not known: one at least.
             Self::StoreDamaged { batches, .. } => Tally::Dropped(DropReason::StoreDamaged, *batches),
             Self::UnusableNumbers { count, .. } => Tally::Dropped(DropReason::Unusable, u64::from(*count)),

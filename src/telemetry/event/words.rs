@@ -151,9 +151,9 @@ impl Event {
 
     fn say_outbox(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::OutboxDropped { values } => write!(
+            Self::OutboxDropped { values, setting } => write!(
                 f,
-                "the outbox is full: its {values} oldest values were dropped, no retractions; raise outbox.max_bytes or mend the collector"
+                "the outbox is full: its {values} oldest values were dropped, no retractions; raise {setting} or mend the collector"
             ),
             Self::Resumed { path, series, points } => write!(
                 f,
