@@ -91,16 +91,16 @@ fn note(event: &Event, level: Level, text: &str, clock: Clock) -> Note {
 }
 
 fn totals(telemetry: &Telemetry) -> Totals {
-    fn some(counts: impl Iterator<Item = (&'static str, u64)>) -> BTreeMap<Text, u64> {
+    fn some(counts: &mut dyn Iterator<Item = (&'static str, u64)>) -> BTreeMap<Text, u64> {
         counts.filter(|(_, count)| *count > 0).map(|(word, count)| (word.into(), count)).collect()
     }
     let counters = telemetry.counters();
     Totals {
         series_live: telemetry.gauges().series_live(),
         probes: counters.probes(),
-        failures: some(Failure::ALL.into_iter().map(|f| (f.as_str(), counters.failures(f)))),
-        retracted: some(Reason::ALL.into_iter().map(|r| (r.as_str(), counters.retracted(r)))),
-        dropped: some(DropReason::ALL.into_iter().map(|r| (r.as_str(), counters.dropped(r)))),
+        failures: some(&mut Failure::ALL.into_iter().map(|f| (f.as_str(), counters.failures(f)))),
+        retracted: some(&mut Reason::ALL.into_iter().map(|r| (r.as_str(), counters.retracted(r)))),
+        dropped: some(&mut DropReason::ALL.into_iter().map(|r| (r.as_str(), counters.dropped(r)))),
         rejected: counters.rejected(),
         requests: counters.requests(),
     }

@@ -1,12 +1,10 @@
 //! `containers`: which containers are watched.
 
-use std::collections::BTreeMap;
-
 use ::config::Value;
 use serde_json::Value as Json;
 
 use super::error::Problem;
-use super::setting::{Key, Reader, Scalar, Setting, Shape, scalar_shape, section};
+use super::setting::{Key, Reader, Scalar, Setting, Shape, object, scalar_shape, section};
 use crate::filter::{Filter, Matcher, Pattern, Rule};
 use crate::model::container::State;
 
@@ -75,7 +73,7 @@ impl Setting for Rule {
             Matcher::Label { key, value: Some(pattern) } => ("label", format!("{key}={pattern}")),
             Matcher::State(state) => ("state", state.as_str().to_owned()),
         });
-        texts.collect::<BTreeMap<_, _>>().into_iter().map(|(k, v)| (k, Json::from(v))).collect()
+        object(texts.map(|(k, v)| (k, v.into())).collect())
     }
 }
 

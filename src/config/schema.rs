@@ -1,9 +1,9 @@
 //! The JSON Schema of the settings file, for editors.
 
-use serde_json::{Map, Value as Json, json};
+use serde_json::{Value as Json, json};
 
 use super::Known;
-use super::setting::{Setting, Shape};
+use super::setting::{Setting, Shape, object};
 use super::settings::{Profile, Settings};
 
 /// The JSON Schema (draft 2020-12) of the settings file, with the names that `known` has: of metrics those of all
@@ -38,18 +38,18 @@ fn metrics(known: &Known) -> Vec<(&'static str, String)> {
 /// Instead of any key these, each with what there is to say of it.
 fn name_keys(map: &mut Json, keys: Vec<(&'static str, String)>) {
     let value = map["additionalProperties"].take();
-    let named: Map<String, Json> = keys
+    let named = keys
         .into_iter()
         .map(|(name, about)| {
             let mut property = value.clone();
             if !about.is_empty() {
                 property["description"] = about.into();
             }
-            (name.to_owned(), property)
+            (name, property)
         })
         .collect();
     map["additionalProperties"] = false.into();
-    map["properties"] = named.into();
+    map["properties"] = object(named);
 }
 
 fn describe(shape: &Shape, default: Option<&Json>) -> Json {
@@ -70,17 +70,17 @@ fn describe(shape: &Shape, default: Option<&Json>) -> Json {
             json!({ "type": ["object", "null"], "additionalProperties": describe(values, None) })
         }
         Shape::Table(keys) => {
-            let properties: Map<String, Json> = keys
+            let properties = keys
                 .iter()
                 .map(|key| {
                     let default = default.and_then(|default| default.get(key.name));
                     let mut property = describe(&(key.shape)(), default);
                     let lines: Vec<_> = key.doc.iter().map(|line| line.trim()).collect();
                     property["description"] = lines.join(" ").into();
-                    (key.name.to_owned(), property)
+                    (key.name, property)
                 })
                 .collect();
-            json!({ "type": ["object", "null"], "additionalProperties": false, "properties": properties })
+            json!({ "type": ["object", "null"], "additionalProperties": false, "properties": object(properties) })
         }
     }
 }

@@ -316,8 +316,9 @@ macro_rules! section {
             }
 
             fn write(&self) -> serde_json::Value {
-                let fields = [$( (stringify!($field).to_owned(), $crate::config::setting::Setting::write(&self.$field)), )+];
-                serde_json::Value::Object(fields.into_iter().collect())
+                $crate::config::setting::object(vec![
+                    $( (stringify!($field), $crate::config::setting::Setting::write(&self.$field)), )+
+                ])
             }
 
             fn differences(&self, other: &Self, path: &str, out: &mut Vec<String>) {
@@ -328,6 +329,14 @@ macro_rules! section {
     };
 }
 pub(super) use section;
+
+/// An object of these members. Made in one place, because each kind of iterator that is collected into a map brings a
+/// sort of its own into the program.
+pub(super) fn object(members: Vec<(&str, Json)>) -> Json {
+    let mut map = serde_json::Map::new();
+    map.extend(members.into_iter().map(|(name, value)| (name.to_owned(), value)));
+    Json::Object(map)
+}
 
 /// The shape of a [`Scalar`].
 pub(super) fn scalar_shape<T: Scalar>() -> Shape {
@@ -390,6 +399,6 @@ impl<T: Setting + Default> Setting for BTreeMap<String, T> {
     }
 
     fn write(&self) -> Json {
-        Json::Object(self.iter().map(|(key, value)| (key.clone(), value.write())).collect())
+        object(self.iter().map(|(key, value)| (key.as_str(), value.write())).collect())
     }
 }

@@ -50,18 +50,6 @@ const IDLE: usize = 64;
 /// An idle connection over ssh costs processes on both sides: as many as are used at once, and not for long.
 const IDLE_SSH: (usize, Duration) = (ssh::CALLS, Duration::from_secs(60));
 
-type BollardBody = <BollardRequest as RequestBody>::Body;
-
-/// Names the body type of a request.
-trait RequestBody {
-    /// It.
-    type Body;
-}
-
-impl<B> RequestBody for http::Request<B> {
-    type Body = B;
-}
-
 /// An engine that is reached over HTTP.
 pub struct DockerEngine {
     peer: Peer,
@@ -90,9 +78,10 @@ impl DockerEngine {
         }
         let http = builder.build(Dialer::new(address.clone(), None));
         let limited = Dialer::new(address.clone(), Some(INFO_CAP));
-        let limited: Client<_, BollardBody> = builder.pool_max_idle_per_host(0).build(limited);
+        let limited: Client<_, Empty<Bytes>> = builder.pool_max_idle_per_host(0).build(limited);
         let transport = move |request: BollardRequest| {
-            let answer = limited.request(request);
+            // What is asked for through it is GET, which has no body: so one kind of client is enough for all.
+            let answer = limited.request(request.map(|_| Empty::new()));
             async move { answer.await.map_err(bollard::errors::Error::from) }
         };
         let typed = Docker::connect_with_custom_transport(

@@ -66,8 +66,8 @@ fn attribute(attribute: &Attribute) -> Json {
 }
 
 fn series(series: &Series) -> Json {
-    let attributes: serde_json::Map<String, Json> =
-        series.attributes.iter().map(|(key, value)| (key.to_string(), (**value).into())).collect();
+    let mut attributes = serde_json::Map::new();
+    attributes.extend(series.attributes.iter().map(|(key, value)| (key.to_string(), (**value).into())));
     let value: Json = match series.value {
         Value::Int(n) => n.into(),
         Value::Double(n) => n.into(),

@@ -133,7 +133,7 @@ impl Ledger {
         reason: Reason,
         now: UnixNanos,
     ) {
-        for owner in self.owners(|_| true) {
+        for owner in self.owners(&|_| true) {
             let Some(life) = self.lives.get_mut(&owner) else { continue };
             let (group, ended) = life.end_series(|facet, metric| which(&owner, facet, metric), reason, now);
             self.live -= ended as usize;
@@ -180,12 +180,12 @@ impl Ledger {
     }
 
     fn end_where(&mut self, which: impl Fn(&Owner) -> bool, reason: Reason, now: UnixNanos) {
-        for owner in self.owners(which) {
+        for owner in self.owners(&which) {
             self.end_owner(&owner, reason, now);
         }
     }
 
-    fn owners(&self, which: impl Fn(&Owner) -> bool) -> Vec<Owner> {
+    fn owners(&self, which: &dyn Fn(&Owner) -> bool) -> Vec<Owner> {
         let mut owners: Vec<Owner> = self.lives.keys().filter(|o| which(o)).cloned().collect();
         owners.sort_by(|a, b| order(a).cmp(&order(b)));
         owners

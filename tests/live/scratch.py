@@ -1,5 +1,6 @@
 """The image that deploy/Dockerfile makes, on a real engine, with the rights that deploy/compose gives it."""
 
+import json
 import pathlib
 
 from processes import Failure, wait_until
@@ -18,6 +19,7 @@ def from_scratch(world):
         stack.run_agent(**QUICK)
         wait_until("the container is in Prometheus", lambda: (live(stack, alive), stack.log()[-600:]), 20)
         may_do_nothing_else(stack)
+        calls_itself_well(stack)
         wait_until("the agent's traces are where Tempo would be", lambda: "probe" in stack.tempo.spans(), 15)
         bad = [line for line in stack.log().splitlines() if " WARN " in line or " ERROR " in line]
         if bad:
@@ -51,6 +53,14 @@ def may_do_nothing_else(stack):
     user = stack.engine.docker("image", "inspect", "--format", "{{.Config.User}}", stack.world.stack_image)
     if user != wanted["Uid"].split()[0] + ":" + wanted["Gid"].split()[0]:
         raise Failure(f"without a compose file the image runs as {user!r}")
+
+
+def calls_itself_well(stack):
+    """The image's own health check, run as the engine runs it, but now."""
+    form, *words = json.loads(stack.inspected("{{json .Config.Healthcheck.Test}}"))
+    told = stack.engine.docker("exec", stack.agent.id, *words)
+    if form != "CMD" or "engines " not in told:
+        raise Failure(f"{form} {' '.join(words)} says:\n{told}")
 
 
 def size(stack):

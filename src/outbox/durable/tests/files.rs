@@ -192,7 +192,7 @@ async fn a_directory_that_cannot_be_used_means_memory_and_is_told() {
             panic!("{:?}", kept.notices());
         };
         assert_eq!(directory, path);
-        assert!(trouble.to_string().contains(&path.display().to_string()), "{trouble}");
+        assert!(trouble.to_string().starts_with("it cannot be made: "), "{trouble}");
         assert!(!trouble.mend().is_empty() && !kept.queue.is_durable());
         soon(kept.queue.written()).await;
         assert_eq!(kept.deliver().await, [1]);
