@@ -472,6 +472,19 @@ async fn nobody_listening_is_told_with_the_address_and_the_cause() {
 }
 
 #[tokio::test]
+async fn a_name_that_is_not_known_is_told_with_the_mend() {
+    for protocol in BOTH {
+        let sender = Sender::start(&settings("http://no-such-host.invalid:4317", protocol));
+        sender.push(value(0));
+        while sender.reports().is_empty() {
+            tokio::task::yield_now().await;
+        }
+        let told = sender.told();
+        assert!(told.contains("lookup address") && told.contains("is the name right?"), "{told}");
+    }
+}
+
+#[tokio::test]
 async fn a_path_in_the_endpoint_is_kept() {
     for (protocol, path) in [
         (Protocol::Grpc, "/prefix/opentelemetry.proto.collector.metrics.v1.MetricsService/Export"),

@@ -158,9 +158,21 @@ pub(super) fn broken(
         }
         next = error.source();
     }
-    let mend = mend(&texts.join(": "));
+    let whole = texts.join(": ");
+    let mend = [mend(&whole), way(&whole)].into_iter().find(|m| !m.is_empty()).unwrap_or_default();
     let text = shown(&texts.split_off(texts.len().saturating_sub(2)).join(": "));
     Verdict::Retry { after: None, cause: Failure::Connection { text, mend } }
+}
+
+/// What to do where no protocol was spoken yet.
+fn way(text: &str) -> &'static str {
+    if text.contains("lookup address") {
+        "is the name right? In a container: is the collector in the same network (compose: networks), under this name?"
+    } else if ["unreachable", "No route", "timed out"].iter().any(|words| text.contains(words)) {
+        "nobody answers there: is the address right, and does a firewall let us through?"
+    } else {
+        ""
+    }
 }
 
 /// The failure of a connection, in its own words.

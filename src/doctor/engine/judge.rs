@@ -99,8 +99,9 @@ fn list(subject: &Subject, calls: &Calls, sheet: &mut Sheet) {
     };
     let Some((worst, median)) = worst_and_median(&calls.lists) else { return };
     let found = format!(
-        "{} containers, {} running; the list takes {}, at worst {}",
+        "{} container{}, {} running; the list takes {}, at worst {}",
         ids.len(),
+        if ids.len() == 1 { "" } else { "s" },
         running.len(),
         time(median),
         time(worst)
