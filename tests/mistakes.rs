@@ -4,12 +4,14 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on says where")]
 
 use std::fs;
-use std::io::{Read, Write};
+use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{Shutdown, TcpListener};
 use std::os::unix::net::UnixListener;
 use std::path::Path;
 use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
 
+use rustix::process::{Pid, Signal, kill_process};
 use tempfile::TempDir;
 
 #[path = "support/engine.rs"]
@@ -207,6 +209,29 @@ fn a_socket_of_something_that_is_no_engine() {
 fn an_engine_that_is_no_url() {
     let answer = dockpulse(folder().path(), "run --engine /var/run/docker.sock");
     expect(&answer, 2, &["--engine: ", "/var/run/docker.sock", "expected unix:///PATH, tcp://HOST:PORT"]);
+}
+
+#[test]
+fn a_signal_cuts_short_what_waits_for_a_collector_that_is_away() {
+    let folder = folder();
+    let engine = SmallEngine::start(folder.path(), "web").endpoint();
+    let mut once = Command::new(env!("CARGO_BIN_EXE_dockpulse"))
+        .args(["once", "--engine", &engine, "--endpoint", "http://127.0.0.1:1"])
+        .current_dir(folder.path())
+        .env_clear()
+        .envs([("DOCKPULSE_EXPORT__TIMEOUT", "120s"), ("DOCKPULSE_SHUTDOWN__TIMEOUT", "100ms")])
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let begun = Instant::now();
+    let mut lines = BufReader::new(once.stderr.take().unwrap()).lines();
+    assert!(lines.any(|line| line.unwrap().contains("attempt 2")), "it waits for the collector");
+    kill_process(Pid::from_child(&once), Signal::TERM).unwrap();
+    assert!(lines.any(|line| line.unwrap().contains("did not take everything")));
+    assert_eq!(once.wait().unwrap().code(), Some(1));
+    assert!(begun.elapsed() < Duration::from_secs(60), "not the whole export.timeout");
 }
 
 #[test]

@@ -13,7 +13,7 @@ use super::signals::End;
 use super::{AppError, outbox, settings, wiring};
 use crate::config::Settings;
 use crate::export::{ExportReport, Outcome};
-use crate::model::time::Clock;
+use crate::model::time::{Clock, Monotonic};
 use crate::pipeline::{Control, Finding, Until};
 use crate::telemetry::Telemetry;
 
@@ -85,7 +85,11 @@ pub async fn once(
     };
     let ((findings, stopped, crash), unsent) = tokio::select! {
         done = async { tokio::join!(probing, worker.run(ending)) } => done,
-        () = async { twice.asked().await; twice.asked().await } => return Err(AppError::Aborted),
+        () = async {
+            twice.asked().await;
+            hurry(&end, clock.now().mono + settings.shutdown.timeout);
+            twice.asked().await;
+        } => return Err(AppError::Aborted),
     };
     let kept = outbox::close(&way.queue, clock, clock.now().mono + settings.shutdown.timeout).await;
     let told = std::mem::take(&mut *told.lock().unwrap_or_else(PoisonError::into_inner));
@@ -93,6 +97,16 @@ pub async fn once(
     sum_up(&findings, &told, &settings, all_retracted, out)?;
     let rest = if kept { settings.outbox.directory.as_deref() } else { None };
     let outcome = taken(&told, unsent.points, rest, &settings.export.metrics_url.to_string());
+    verdict(crash, stopped, &findings, outcome)
+}
+
+/// What went wrong first, of all that did.
+fn verdict(
+    crash: Option<String>,
+    stopped: bool,
+    findings: &[Finding],
+    outcome: Result<(), AppError>,
+) -> Result<(), AppError> {
     let failed: Vec<String> = findings.iter().filter_map(failure).collect();
     match crash {
         Some(crash) => Err(AppError::Crashed(crash)),
@@ -100,6 +114,11 @@ pub async fn once(
         None if !failed.is_empty() => Err(AppError::Once(failed.join("; "))),
         None => outcome,
     }
+}
+
+/// A signal ends a delivery that goes on as soon as it ends an agent.
+fn hurry(end: &watch::Sender<Option<Monotonic>>, by: Monotonic) {
+    end.send_if_modified(|deadline| deadline.as_mut().filter(|at| **at > by).map(|at| *at = by).is_some());
 }
 
 /// Whether the collector took everything; what it did not take waits in `rest`, if there is such a directory.

@@ -80,8 +80,9 @@ pub async fn run(
         let _ = deadline_to.send(Some(deadline - to_close));
         // The last decisions are durable before long, whether they can be delivered or not.
         let (unsent, ()) = tokio::join!(delivering, within(clock, deadline, queue.written()));
-        services.end(LAST_ANSWERS.min(timeout / 10)).await;
-        (unsent, outbox::close(&queue, clock, deadline).await)
+        let answering = LAST_ANSWERS.min(timeout / 10).min(deadline.since(clock.now().mono));
+        let ((), kept) = tokio::join!(services.end(answering), outbox::close(&queue, clock, deadline));
+        (unsent, kept)
     };
     let (unsent, kept) = tokio::select! {
         ended = ended => ended,

@@ -2,7 +2,7 @@
 
 use std::future::{Future, pending};
 use std::io::Write;
-use std::pin::Pin;
+use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -23,7 +23,7 @@ use crate::outbox::{Outbox, Pushed, Queue, Stats};
 use crate::pipeline::Until;
 use crate::status::{Delta, Reader};
 use crate::telemetry::Telemetry;
-use crate::top::{self, Filter, Format, Order, Origin, Source, SourceError, Theme, Top};
+use crate::top::{self, Filter, Format, Order, Origin, Source, SourceError, Theme, Top, TopError};
 
 /// Between two deltas.
 const PAUSE: Duration = Duration::from_millis(300);
@@ -70,16 +70,29 @@ pub async fn top(
             _ = hangup.recv() => {}
         }
     };
-    let (source, origin) = match agent(&settings, &options).await? {
+    let mut ended = pin!(ended);
+    let agent = tokio::select! {
+        found = agent(&settings, &options) => found?,
+        () = &mut ended => return options.format.map_or(Ok(()), |_| Err(TopError::interrupted().into())),
+    };
+    let (source, origin) = match agent {
         Ok(agent) => (Box::new(agent) as Box<dyn Source>, Origin::Agent),
         Err(origin) => (engines(&settings, &agent_host, clock, telemetry, &options)?, origin),
     };
     let view = Top::new(origin, options.order, options.filter);
     match options.format {
-        Some(format) => top::once(source, view, format, &clock, ended, out).await?,
+        Some(format) => top::once(source, view, format, &clock, ended, out).await.map_err(unwritten)?,
         None => top::run(source, view, options.theme, &clock, ended).await?,
     }
     Ok(())
+}
+
+/// What is written once need not go to a terminal.
+fn unwritten(error: TopError) -> AppError {
+    match error {
+        TopError::Terminal(error) => AppError::Io(error),
+        other => other.into(),
+    }
 }
 
 /// The agent, if one answers or one was asked for by name; else what to show instead.

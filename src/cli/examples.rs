@@ -22,7 +22,9 @@ again.";
 pub(super) const DEMO_EXAMPLES: &str = "\
 Examples:
   dockpulse demo
-  dockpulse demo --simulate --containers 50 --seed 7";
+  dockpulse demo --simulate --containers 50 --seed 7
+
+It has a collector of its own and keeps nothing: --endpoint, --protocol and --state-dir are not used.";
 
 pub(super) const ONCE_EXAMPLES: &str = "\
 Examples:

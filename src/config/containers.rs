@@ -4,7 +4,7 @@ use ::config::Value;
 use serde_json::Value as Json;
 
 use super::error::Problem;
-use super::setting::{Key, Reader, Scalar, Setting, Shape, object, scalar_shape, section};
+use super::setting::{Key, Reader, Scalar, Setting, Shape, scalar_shape, section};
 use crate::filter::{Filter, Matcher, Pattern, Rule};
 use crate::model::container::State;
 
@@ -73,7 +73,7 @@ impl Setting for Rule {
             Matcher::Label { key, value: Some(pattern) } => ("label", format!("{key}={pattern}")),
             Matcher::State(state) => ("state", state.as_str().to_owned()),
         });
-        object(texts.map(|(k, v)| (k, v.into())).collect())
+        super::schema::object(texts.map(|(k, v)| (k, v.into())).collect())
     }
 }
 

@@ -23,8 +23,9 @@ section! {
         /// The certificates for https. They are read again when the files change.
         /// Default: the files in DOCKER_CERT_PATH if that or DOCKER_TLS_VERIFY is set.
         pub tls: EngineTls = EngineTls::default(),
-        /// How numbers are got: auto | cgroup | one_shot | two_sample | stream. auto is one_shot where the engine knows it
-        /// (API 1.41), else two_sample; stream costs the engine each second what one_shot costs it once an interval.
+        /// How numbers are got: auto | one_shot | two_sample | stream. auto is one_shot where the engine knows it (API 1.41),
+        /// else two_sample; stream costs the engine each second what one_shot costs it once an interval. cgroup is a word that
+        /// this version knows and refuses.
         pub source: EngineSource = EngineSource::Auto,
         /// How long one call may take, until the whole answer is there.
         pub timeout: Duration = Duration::from_secs(10),

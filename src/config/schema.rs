@@ -1,9 +1,9 @@
 //! The JSON Schema of the settings file, for editors.
 
-use serde_json::{Value as Json, json};
+use serde_json::{Map, Value as Json, json};
 
 use super::Known;
-use super::setting::{Setting, Shape, object};
+use super::setting::{Setting, Shape};
 use super::settings::{Profile, Settings};
 
 /// The JSON Schema (draft 2020-12) of the settings file, with the names that `known` has: of metrics those of all
@@ -50,6 +50,14 @@ fn name_keys(map: &mut Json, keys: Vec<(&'static str, String)>) {
         .collect();
     map["additionalProperties"] = false.into();
     map["properties"] = object(named);
+}
+
+/// An object of these members. Made in one place, because each kind of iterator that is collected into a map brings a
+/// sort of its own into the program.
+pub(super) fn object(members: Vec<(&str, Json)>) -> Json {
+    let mut map = Map::new();
+    map.extend(members.into_iter().map(|(name, value)| (name.to_owned(), value)));
+    Json::Object(map)
 }
 
 fn describe(shape: &Shape, default: Option<&Json>) -> Json {

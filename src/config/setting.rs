@@ -316,7 +316,7 @@ macro_rules! section {
             }
 
             fn write(&self) -> serde_json::Value {
-                $crate::config::setting::object(vec![
+                $crate::config::schema::object(vec![
                     $( (stringify!($field), $crate::config::setting::Setting::write(&self.$field)), )+
                 ])
             }
@@ -329,14 +329,6 @@ macro_rules! section {
     };
 }
 pub(super) use section;
-
-/// An object of these members. Made in one place, because each kind of iterator that is collected into a map brings a
-/// sort of its own into the program.
-pub(super) fn object(members: Vec<(&str, Json)>) -> Json {
-    let mut map = serde_json::Map::new();
-    map.extend(members.into_iter().map(|(name, value)| (name.to_owned(), value)));
-    Json::Object(map)
-}
 
 /// The shape of a [`Scalar`].
 pub(super) fn scalar_shape<T: Scalar>() -> Shape {
@@ -399,6 +391,6 @@ impl<T: Setting + Default> Setting for BTreeMap<String, T> {
     }
 
     fn write(&self) -> Json {
-        object(self.iter().map(|(key, value)| (key.as_str(), value.write())).collect())
+        super::schema::object(self.iter().map(|(key, value)| (key.as_str(), value.write())).collect())
     }
 }

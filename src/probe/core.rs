@@ -90,6 +90,8 @@ pub(super) struct ListCall {
     pub(super) judges: bool,
     /// Whether all running containers are to be sampled after it.
     pub(super) sample_all: bool,
+    /// Somebody waits for a probe that begins when the running one is over.
+    pub(super) probe_wanted: bool,
     /// Containers that events spoke of since it was asked: of these the events know better.
     pub(super) touched: HashSet<ContainerId>,
     /// Containers that were removed since it was asked.
@@ -229,13 +231,11 @@ impl Probe {
         cycle.listed.is_some_and(answered)
     }
 
-    /// Whoever wants a probe now joins the one that is running. A failing engine is tried when its pause is over, whoever asks
-    /// (contract §2 rule 9).
+    /// Whoever wants a probe now joins the one that is running, or gets one after it if an event's list has ended it in the
+    /// books. A failing engine is tried when its pause is over, whoever asks (contract §2 rule 9).
     fn trigger(&mut self, now: Now) {
-        let running = self.cycle.as_ref().is_some_and(|cycle| cycle.full && cycle.listed.is_some());
-        if !running || self.can_begin(now) {
-            self.want_list(true);
-        }
+        let joins = self.cycle.as_ref().is_some_and(|cycle| cycle.full) && !self.can_begin(now);
+        self.list.probe_wanted |= !joins;
     }
 
     /// A list is wanted as soon as may be.
@@ -244,6 +244,7 @@ impl Probe {
             self.list.wanted = true;
         }
         if sample_all {
+            self.list.probe_wanted = false;
             self.list.sample_all = true;
             self.list.not_before = Monotonic::default();
             if let Some(cycle) = self.cycle.as_mut().filter(|_| self.list.out.is_some()) {
@@ -253,6 +254,9 @@ impl Probe {
     }
 
     fn begin_list(&mut self, now: Now) {
+        if self.list.probe_wanted && self.can_begin(now) {
+            self.want_list(true);
+        }
         let due = self.list.wanted && self.list.out.is_none() && self.list.not_before <= now.mono && self.is_good();
         if due {
             self.ask_list(now);
@@ -467,6 +471,12 @@ impl Probe {
     fn change_settings(&mut self, settings: Settings, now: Now) {
         if self.next_tick.is_some() && settings.interval != self.settings.interval {
             self.next_tick = Some(now.mono + settings.interval);
+        }
+        if let Link::Failing { since: Some(since), retry_at, retract_at, .. } = &mut self.link {
+            // Neither a long pause nor a long grace outlives the settings that made it.
+            let longest = now.mono + settings.interval.max(LEAST_LONGEST_PAUSE);
+            *retry_at = retry_at.map(|at| at.min(longest));
+            *retract_at = retract_at.map(|_| since.mono + settings.list_failure_grace);
         }
         let source = self.source();
         self.sizes.change(settings.sizes);

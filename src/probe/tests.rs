@@ -128,6 +128,56 @@ fn a_wanted_probe_joins_the_one_that_runs() {
 }
 
 #[test]
+fn a_wanted_probe_waits_for_one_that_an_event_s_list_has_ended_in_the_books() {
+    let mut course = Course::new(Settings { concurrency: Some(1), ..Settings::default() });
+    let mut calls = course.listed(&[id(1), id(2), id(3)]);
+    course.millis += 2000;
+    let event = EngineEvent { container: id(4), action: Action::Start };
+    assert!(asks_for_list(&course.apply(Input::Event(Some(event)))), "of the new one");
+    calls.extend(course.listed(&[id(1), id(2), id(3)]));
+    course.millis += 1;
+    assert!(!asks_for_list(&course.apply(Input::Trigger)), "containers still wait to be sampled");
+
+    let refused = |path| EngineError::Status { path, status: 500, message: "".into() };
+    let mut asked = false;
+    while let Some(call) = calls.pop() {
+        let outputs = match call {
+            Output::Call(Call::Inspect(of)) => {
+                course.apply(Input::Inspected(of, Err(refused("/containers/{id}/json"))))
+            }
+            Output::Call(Call::Stats(of, _)) => {
+                course.apply(Input::Sampled(of, Err(refused("/containers/{id}/stats"))))
+            }
+            _ => continue,
+        };
+        asked |= asks_for_list(&outputs);
+        calls.extend(outputs);
+    }
+    assert!(asked, "it follows");
+}
+
+#[test]
+fn neither_a_long_pause_nor_a_long_grace_outlives_the_settings_that_made_it() {
+    let hour = Duration::from_secs(3600);
+    let mut course = Course::new(Settings { interval: hour, list_failure_grace: hour, ..Settings::default() });
+    course.listed(&[id(1)]);
+    let refused = || EngineError::Timeout { path: "/containers/json", after: Duration::from_secs(1) };
+    course.apply(Input::Trigger);
+    for _ in 0..20 {
+        course.millis += 3_600_000;
+        course.apply(Input::Wake);
+        course.apply(Input::Listed(Err(refused())));
+        course.apply(Input::Connected(Err(refused())));
+    }
+    let short =
+        Settings { interval: Duration::from_secs(10), list_failure_grace: Duration::ZERO, ..Settings::default() };
+    course.apply(Input::Settings(short));
+    course.millis += 10_000;
+    let outputs = course.apply(Input::Wake);
+    assert!(outputs.iter().any(|o| matches!(o, Output::Call(Call::Connect | Call::List))), "{outputs:?}");
+}
+
+#[test]
 fn a_wanted_probe_does_not_shorten_the_pause_of_a_failing_engine() {
     let mut course = Course::new(Settings::default());
     course.listed(&[id(1)]);

@@ -14,7 +14,7 @@ use super::event::{Event, Speech, Subject};
 use super::say::{Bucket, Limiter, Over, Verdict};
 
 /// Enough for each of the 10,000 containers of the default cap to fail on its own.
-const MOST_SUBJECTS: usize = 16_384;
+const MOST_CONTAINERS: usize = 16_384;
 /// More engines than anyone watches from one agent; those beyond share one allowance.
 const MOST_ENGINES: usize = 1024;
 /// A handful for each engine.
@@ -28,6 +28,8 @@ const CONTAINERS_PERIOD: Duration = Duration::from_secs(30);
 #[derive(Debug)]
 pub(super) struct Voice {
     limiter: Limiter<Subject>,
+    /// Apart, so that containers in their thousands cannot silence an engine or the export.
+    containers: Limiter<Subject>,
     crowds: HashMap<Text, Crowd>,
     said: HashMap<Subject, u64>,
 }
@@ -57,7 +59,12 @@ pub(super) enum Tail {
 
 impl Default for Voice {
     fn default() -> Self {
-        Self { limiter: Limiter::new(MOST_SUBJECTS), crowds: HashMap::new(), said: HashMap::new() }
+        Self {
+            limiter: Limiter::new(MOST_SAID),
+            containers: Limiter::new(MOST_CONTAINERS),
+            crowds: HashMap::new(),
+            said: HashMap::new(),
+        }
     }
 }
 
@@ -83,13 +90,14 @@ impl Voice {
     }
 
     fn sparingly(&mut self, level: Level, subject: Subject, now: Monotonic) -> Line {
-        let verdict = self.limiter.trouble(subject.clone(), 0, now);
-        self.limiter.over(&subject, now);
+        let limiter = self.limiter(&subject);
+        let verdict = limiter.trouble(subject.clone(), 0, now);
+        limiter.over(&subject, now);
         if verdict == Verdict::Hush { Line::HUSHED } else { Line { level, tail: Tail::None } }
     }
 
     fn trouble(&mut self, level: Level, subject: Subject, cause: u64, now: Monotonic) -> Line {
-        let tail = match self.limiter.trouble(subject.clone(), cause, now) {
+        let tail = match self.limiter(&subject).trouble(subject.clone(), cause, now) {
             Verdict::Start => Tail::None,
             Verdict::Still { lasts, times } => Tail::Still { lasts, times },
             Verdict::Hush => return Line::HUSHED,
@@ -99,17 +107,21 @@ impl Voice {
             Some(0) => Line { level, tail },
             Some(held_back) => Line { level, tail: Tail::HeldBack(held_back) },
             None => {
-                self.limiter.unsaid(&subject);
+                self.limiter(&subject).unsaid(&subject);
                 Line::HUSHED
             }
         }
     }
 
     fn well(&mut self, subject: &Subject, now: Monotonic) -> Line {
-        match self.limiter.over(subject, now) {
+        match self.limiter(subject).over(subject, now) {
             Some(Over { lasted, times, said: true }) => Line { level: Level::INFO, tail: Tail::Over { lasted, times } },
             _ => Line::HUSHED,
         }
+    }
+
+    fn limiter(&mut self, subject: &Subject) -> &mut Limiter<Subject> {
+        if matches!(subject, Subject::Container(..)) { &mut self.containers } else { &mut self.limiter }
     }
 
     fn crowd(&mut self, engine: &Text, now: Monotonic) -> &mut Crowd {
@@ -173,6 +185,19 @@ mod tests {
 
     fn aloud(voice: &mut Voice, events: impl IntoIterator<Item = (u64, Event)>) -> usize {
         events.into_iter().filter(|(t, e)| voice.judge(e, at(*t)).level != Level::DEBUG).count()
+    }
+
+    #[test]
+    fn containers_in_their_thousands_do_not_silence_an_engine() {
+        let mut voice = Voice::default();
+        aloud(&mut voice, (0..20_000).map(|i| (0, container_failed(i))));
+        let down = Event::EngineFailed {
+            engine: "local".into(),
+            call: EngineCall::List,
+            error: refused("/containers/json"),
+            retry_in: Duration::from_secs(10),
+        };
+        assert_eq!(aloud(&mut voice, [(1, down)]), 1);
     }
 
     #[test]

@@ -62,3 +62,10 @@ pub enum TopError {
     #[error("the terminal cannot be used: {0}")]
     Terminal(#[from] std::io::Error),
 }
+
+impl TopError {
+    /// A signal came while numbers were waited for.
+    pub fn interrupted() -> Self {
+        Self::Over("a signal ended it before numbers were there".to_owned())
+    }
+}

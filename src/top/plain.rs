@@ -43,13 +43,18 @@ pub async fn once(
     out: &mut (impl Write + ?Sized),
 ) -> Result<(), TopError> {
     let mut last = "the source says nothing".to_owned();
+    // What a source that is gone has told is not live.
+    let mut lost = false;
     let gather = async {
         loop {
             match source.next().await {
-                Ok(delta) => top.told(delta, clock.now()),
+                Ok(delta) => {
+                    lost = false;
+                    top.told(delta, clock.now());
+                }
                 Err(SourceError::Over(why)) => return Err(TopError::Over(why)),
                 Err(SourceError::Lost(why)) => {
-                    last = why;
+                    (last, lost) = (why, true);
                     tokio::time::sleep(PAUSE).await;
                     continue;
                 }
@@ -63,10 +68,10 @@ pub async fn once(
     };
     tokio::select! {
         gathered = gather => gathered?,
-        () = end => return Err(TopError::Over("a signal ended it before numbers were there".to_owned())),
+        () = end => return Err(TopError::interrupted()),
         () = tokio::time::sleep(PATIENCE) => {
             // What is there is better than nothing.
-            if top.scene().containers.is_empty() {
+            if lost || top.scene().containers.is_empty() {
                 return Err(TopError::Nothing(PATIENCE.as_secs(), last));
             }
         }

@@ -1,5 +1,5 @@
 //! The agent's own metrics in the text format of Prometheus. Pure. The names are those that a collector gives the same
-//! metrics on their way from OTLP to Prometheus, so that a dashboard fits both.
+//! metrics on their way from OTLP to Prometheus; what is told by engine or outcome there is one number here.
 
 use std::collections::HashSet;
 use std::fmt::Write;
