@@ -171,6 +171,7 @@ fn run_as(user: &Id, us: &Us) -> String {
 
 /// Whether a folder can be written to, or made.
 pub(super) fn folder(path: &Path) -> Folder {
+    let path = &whole(path);
     for folder in path.ancestors().filter(|folder| !folder.as_os_str().is_empty()) {
         let closed = |why: String| Folder::Closed(folder.to_owned(), why);
         match fs::metadata(folder) {
@@ -187,6 +188,11 @@ pub(super) fn folder(path: &Path) -> Folder {
         }
     }
     Folder::Makeable
+}
+
+/// The path from the root on: the folders on the way to one that is relative are not in it.
+pub(super) fn whole(path: &Path) -> PathBuf {
+    std::path::absolute(path).unwrap_or_else(|_| path.to_owned())
 }
 
 /// The texts of `/etc/passwd` and `/etc/group`.

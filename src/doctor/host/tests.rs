@@ -195,6 +195,12 @@ fn names_are_found_by_their_numbers() {
 }
 
 #[test]
+fn the_room_for_a_relative_directory_is_that_of_the_folder_it_is_made_in() {
+    let found = OutboxFound::look(Path::new("not-there-yet"));
+    assert!(found.folder == Folder::Makeable && found.free.is_some(), "{found:?}");
+}
+
+#[test]
 fn a_folder_is_writable_makeable_or_closed() {
     let there = tempfile::tempdir().unwrap();
     let file = there.path().join("file");
@@ -203,6 +209,8 @@ fn a_folder_is_writable_makeable_or_closed() {
     assert_eq!(super::access::folder(&there.path().join("a/b")), Folder::Makeable);
     let Folder::Closed(at, _) = super::access::folder(&file.join("a")) else { panic!("a file is no folder") };
     assert!(at.starts_with(&file), "{}", at.display());
+    let Folder::Closed(at, _) = super::access::folder(Path::new("Cargo.toml/a")) else { panic!("a file is no folder") };
+    assert!(at.is_absolute(), "{}", at.display());
     assert!(Access::look(&there.path().join("none.sock")).is_none());
     assert!(Access::look(Path::new("/proc/self/stat")).is_some());
 }
