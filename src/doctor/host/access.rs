@@ -126,7 +126,7 @@ pub(in super::super) fn judge(access: &Access, error: Option<&EngineError>, shee
     let found = format!("{path} is {owners}");
     let Some(way) = us.may_write(owners) else {
         // Whoever answers has let us in, whatever the mode says.
-        if error.is_none() {
+        if !matches!(error, Some(EngineError::Connect { .. } | EngineError::Timeout { .. })) {
             return sheet
                 .ok("permission", format!("{found}, and lets us in (an access list, or a capability of ours)"));
         }

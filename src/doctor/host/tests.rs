@@ -150,9 +150,15 @@ fn denied() -> EngineError {
 
 #[test]
 fn a_socket_that_let_us_in_is_not_said_to_be_closed() {
-    let line = permitted(&access(0o660, 1000, &[1000], false), None).remove(0);
-    assert_eq!(line.status, Status::Ok);
-    assert!(line.found.ends_with("mode 0660, and lets us in (an access list, or a capability of ours)"), "{line:?}");
+    let refused = EngineError::Status { path: "/_ping", status: 500, message: "no".into() };
+    for error in [None, Some(&refused)] {
+        let line = permitted(&access(0o660, 1000, &[1000], false), error).remove(0);
+        assert_eq!(line.status, Status::Ok);
+        assert!(
+            line.found.ends_with("mode 0660, and lets us in (an access list, or a capability of ours)"),
+            "{line:?}"
+        );
+    }
 }
 
 #[test]
