@@ -1,12 +1,12 @@
 //! `dockpulse doctor`: from the settings to what is to be looked at.
 
-use std::io::{IsTerminal, Write};
+use std::io::{self, ErrorKind, IsTerminal, Write};
 use std::sync::Arc;
 
 use super::{AppError, bridge, settings};
 use crate::config::{self, Concurrency, ControlListen, EngineEndpoint, EngineSource, Loaded, Settings, WebListen};
 use crate::doctor::host::{Listen, ListenAt};
-use crate::doctor::{self, Plan, SettingsFound, Status, collector, engine, host};
+use crate::doctor::{self, Line, Plan, SettingsFound, Status, collector, engine, host};
 use crate::engine::docker::DockerEngine;
 use crate::engine::{Address, sockets, ssh};
 use crate::model::engine::Source;
@@ -49,15 +49,25 @@ pub async fn doctor(
         }
     });
     let lines = lines.await;
+    outcome(&lines, write(&lines, options, out))
+}
+
+fn write(lines: &[Line], options: DoctorOptions, out: &mut (impl Write + ?Sized)) -> io::Result<()> {
     if options.json {
-        doctor::show::json(&lines, out)?;
+        doctor::show::json(lines, out)?;
     } else {
-        doctor::show::text(&lines, options.color, out)?;
+        doctor::show::text(lines, options.color, out)?;
     }
-    out.flush()?;
-    match lines.iter().filter(|line| line.status == Status::Fail).count() {
-        0 => Ok(()),
-        wrong => Err(AppError::Doctor { wrong, all: lines.len() }),
+    out.flush()
+}
+
+/// What is wrong is wrong also if nobody read on (`doctor | head -1`).
+fn outcome(lines: &[Line], written: io::Result<()>) -> Result<(), AppError> {
+    let wrong = lines.iter().filter(|line| line.status == Status::Fail).count();
+    match written {
+        Err(error) if wrong == 0 || error.kind() != ErrorKind::BrokenPipe => Err(error.into()),
+        _ if wrong > 0 => Err(AppError::Doctor { wrong, all: lines.len() }),
+        _ => Ok(()),
     }
 }
 
@@ -139,5 +149,23 @@ fn this_host(loaded: &Loaded, name: String) -> host::Subject {
             },
         },
         files: OTHER_FILES + calls.sum::<u64>(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_wrong_is_wrong_also_if_nobody_reads_on() {
+        let line = |status| Line { check: "tcp", subject: "c".into(), status, found: "f".into(), mend: None };
+        let (well, wrong) = ([line(Status::Warn)], [line(Status::Ok), line(Status::Fail)]);
+        let broken = || Err(ErrorKind::BrokenPipe.into());
+        assert!(outcome(&well, Ok(())).is_ok());
+        assert!(matches!(outcome(&wrong, Ok(())), Err(AppError::Doctor { wrong: 1, all: 2 })));
+        assert!(matches!(outcome(&wrong, broken()), Err(AppError::Doctor { wrong: 1, all: 2 })));
+        assert!(matches!(outcome(&well, broken()), Err(AppError::Io(_))), "the caller takes that for no failure");
+        let full = Err(ErrorKind::StorageFull.into());
+        assert!(matches!(outcome(&wrong, full), Err(AppError::Io(_))));
     }
 }

@@ -151,7 +151,7 @@ async fn a_collector_that_refuses_is_told_with_the_mend() {
         (Answer::Http(403, None), "fail", ["403", "→ check export.headers"]),
         (Answer::Http(413, None), "fail", ["413", "→ lower export.max_request_bytes"]),
         (Answer::Http(404, None), "fail", ["404", "→ check the path of export.endpoint"]),
-        (Answer::Http(503, None), "fail", ["503", "→ see the collector's log"]),
+        (Answer::Http(503, None), "warn", ["503", "tries again"]),
         (Answer::Http(429, None), "warn", ["429", "busy"]),
         (Answer::Hang, "fail", ["no answer within 1s", "→ does the collector hang"]),
     ] {
@@ -159,6 +159,8 @@ async fn a_collector_that_refuses_is_told_with_the_mend() {
         let said = world.doctor(&[("DOCKPULSE_EXPORT__PROTOCOL", "http/protobuf")]).await;
         said.has("export", status, &words);
     }
+    world.collector.always(Answer::Grpc(14, None));
+    world.doctor(&[]).await.only("export", "warn", &["UNAVAILABLE", "tries again"]);
     world.collector.always(Answer::Grpc(16, None));
     world.doctor(&[]).await.only("export", "fail", &["UNAUTHENTICATED", "check export.headers"]);
 }

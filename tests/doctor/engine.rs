@@ -50,6 +50,23 @@ async fn an_engine_that_hangs_is_not_waited_for_for_long() {
 }
 
 #[tokio::test]
+async fn one_container_that_gives_no_numbers_is_no_mistake_of_all() {
+    let world = World::new().await;
+    world.engine.run("db");
+    world.engine.fail(Call::Stats, Some("web"), Fault::Status(500, r#"{"message":"odd"}"#));
+    for source in ["auto", "two_sample"] {
+        let engine = format!("[{{name: e, endpoint: {}, timeout: 1s, source: {source}}}]", world.engine.endpoint());
+        let said = world.doctor(&[("DOCKPULSE_ENGINES", &engine)]).await;
+        said.only("source", "warn", &["1 call gave numbers, but not all did", "500"]);
+    }
+    world.engine.fail(Call::Stats, Some("web"), Fault::Hang);
+    let slow = format!("[{{name: e, endpoint: {}}}]", world.engine.endpoint());
+    let said = world.doctor(&[("DOCKPULSE_ENGINES", &slow)]).await;
+    // The others had time, whichever container they were tried with.
+    said.only("source", "warn", &["within 4.0 s", "works: one_shot in "]);
+}
+
+#[tokio::test]
 async fn an_engine_that_is_slow_is_told_by_its_numbers() {
     let world = World::new().await;
     world.engine.fail(Call::List, None, Fault::Slow(Duration::from_millis(700)));

@@ -17,7 +17,8 @@ use tokio::net::{TcpStream, lookup_host};
 use tower_service::Service;
 
 use super::super::waiting::{Budget, Waiting};
-use super::{Findings, Subject, Unconnected, instead};
+use super::instead::{self, Own};
+use super::{Findings, Subject, Unconnected};
 use crate::export::client::{Client, Transport};
 use crate::export::{Connector, Settings, SettingsError, Verdict};
 use crate::model::time::UnixNanos;
@@ -55,9 +56,9 @@ pub(in super::super) async fn ask(subject: &Subject, budget: Budget, waiting: &W
         let export = export(settings, settings.timeout, REST, budget);
         found.answer = waiting.on("collector (export)", export).await.ok();
     }
-    let is_taken = matches!(found.answer, Some((Verdict::Acked { .. } | Verdict::Reauthenticate(_), _)));
-    if !is_taken {
-        found.instead = waiting.on("collector (other ways)", instead::find(settings, is_believed, budget)).await;
+    let own = Own::of(found.answer.as_ref().map(|(verdict, _)| verdict));
+    if own != Own::Spoken {
+        found.instead = waiting.on("collector (other ways)", instead::find(settings, is_believed, own, budget)).await;
     }
     found
 }

@@ -9,10 +9,11 @@ use std::time::Duration;
 
 use futures_util::future::join_all;
 use http::Uri;
+use tonic::Code;
 
 use super::super::waiting::Budget;
 use super::ask::export;
-use crate::export::{Headers, Protocol, Settings, Verdict, metrics_url};
+use crate::export::{Failure, Headers, Protocol, Settings, Verdict, metrics_url};
 use crate::tls::{ClientTls, Options};
 
 /// How long one way may take.
@@ -29,19 +30,73 @@ pub(in super::super) struct Way {
     pub(in super::super) mend: String,
 }
 
-/// The first way that works. If the collector's TLS is not believed (`is_believed`), another protocol over the same is no
+/// Whether the configured protocol is spoken where it is to be, by what our own try was told.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Own {
+    /// It is: there is nothing else to look for.
+    Spoken,
+    /// It may be, or somebody else answered, such as a proxy.
+    Unclear,
+    /// It does not seem so.
+    Not,
+}
+
+impl Own {
+    /// By the verdict; `None` if there was no try.
+    pub(super) fn of(verdict: Option<&Verdict>) -> Self {
+        let cause = match verdict {
+            None => return Self::Not,
+            Some(Verdict::Acked { .. } | Verdict::Reauthenticate(_)) => return Self::Spoken,
+            Some(Verdict::Retry { cause, .. } | Verdict::TooLarge(cause) | Verdict::Drop(cause)) => cause,
+        };
+        match cause {
+            Failure::Grpc { code: Code::Unavailable | Code::ResourceExhausted | Code::InvalidArgument, message } => {
+                if is_of_http(message) {
+                    Self::Unclear
+                } else {
+                    Self::Spoken
+                }
+            }
+            Failure::Http { status, .. } => match status.as_u16() {
+                429 => Self::Spoken,
+                400 | 502..=504 => Self::Unclear,
+                _ => Self::Not,
+            },
+            _ => Self::Not,
+        }
+    }
+}
+
+/// Whether a gRPC status is one that tonic made of an HTTP status: who answered does not speak gRPC.
+pub(super) fn is_of_http(message: &str) -> bool {
+    message.contains("mapped from HTTP status code")
+}
+
+/// Whether the answer on another way says that it is the right one. That credentials are asked for does only if nobody
+/// seems to speak the configured protocol: any web server may ask for some.
+pub(super) fn proves(answer: &Verdict, own: Own) -> bool {
+    match answer {
+        Verdict::Acked { message, .. } => message.is_empty(),
+        Verdict::Reauthenticate(Failure::Grpc { message, .. }) => own == Own::Not && !is_of_http(message),
+        Verdict::Reauthenticate(_) => own == Own::Not,
+        _ => false,
+    }
+}
+
+/// The first way that works. If it is unclear whether our `own` try was right, only the other protocol tells that it was
+/// not: the same one, somewhere else, may be another collector. If the collector's TLS is not believed (`is_believed`), another protocol over the same is no
 /// mend for that: only ways without are.
-pub(super) async fn find(settings: &Settings, is_believed: bool, budget: Budget) -> Option<Way> {
+pub(super) async fn find(settings: &Settings, is_believed: bool, own: Own, budget: Budget) -> Option<Way> {
     let mut ways = ways(&settings.endpoint, settings.protocol);
     ways.retain(|way| is_believed || way.endpoint.starts_with("http://"));
+    ways.retain(|way| own == Own::Not || way.protocol != settings.protocol);
     let tries = ways.iter().map(|way| async {
         let Way { endpoint, protocol, .. } = way.clone();
         let options = Options { insecure_skip_verify: true, alpn: protocol.alpn(), ..Options::default() };
         let tls = Arc::new(ClientTls::new(options, |_| ()));
         let settings = Settings { endpoint, protocol, tls, headers: Headers::default(), ..settings.clone() };
         let answer = export(&settings, EACH, Duration::ZERO, budget).await;
-        matches!(&answer, Ok((Verdict::Acked { message, .. }, _)) if message.is_empty())
-            || matches!(answer, Ok((Verdict::Reauthenticate(_), _)))
+        answer.is_ok_and(|(verdict, _)| proves(&verdict, own))
     });
     let works = join_all(tries).await;
     ways.into_iter().zip(works).find(|(_, works)| *works).map(|(way, _)| way)

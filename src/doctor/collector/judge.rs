@@ -1,7 +1,10 @@
 //! What the findings of the collector mean.
 
+use tonic::Code;
+
 use super::super::certificate;
 use super::super::line::{Line, Sheet, apart, time};
+use super::instead::is_of_http;
 use super::{Findings, Subject, Unconnected};
 use crate::export::{Failure, Protocol, Verdict};
 use crate::model::time::UnixNanos;
@@ -93,12 +96,19 @@ fn export(subject: &Subject, findings: &Findings, verdict: &Verdict, took: &str,
         | Verdict::TooLarge(cause)
         | Verdict::Drop(cause)
         | Verdict::Reauthenticate(cause) => {
-            refusal(endpoint, protocol, findings, cause, sheet);
+            refusal(endpoint, protocol, findings, cause, busy(verdict), sheet);
         }
     }
 }
 
-fn refusal(endpoint: &str, protocol: &str, findings: &Findings, cause: &Failure, sheet: &mut Sheet) {
+fn refusal(
+    endpoint: &str,
+    protocol: &str,
+    findings: &Findings,
+    cause: &Failure,
+    busy: Option<&str>,
+    sheet: &mut Sheet,
+) {
     let otherwise = match cause {
         Failure::Timeout(_) => "does the collector hang, or is that another protocol's port?",
         _ => "see the collector's log",
@@ -109,14 +119,33 @@ fn refusal(endpoint: &str, protocol: &str, findings: &Findings, cause: &Failure,
         return sheet.fail("export", found, way.mend.as_str());
     }
     let found = format!("{endpoint} ({protocol}): {found}");
+    if let Some(mend) = busy {
+        return sheet.warn("export", found, mend);
+    }
     match cause {
-        Failure::Http { status, .. } if status.as_u16() == 429 => {
-            sheet.warn("export", found, "it is busy; the agent waits and tries again")
-        }
         // It speaks OTLP, and has rules of its own.
         Failure::Http { status, .. } if status.as_u16() == 400 => sheet.warn("export", found, valueless()),
-        Failure::Grpc { code: tonic::Code::InvalidArgument, .. } => sheet.warn("export", found, valueless()),
+        Failure::Grpc { code: Code::InvalidArgument, .. } => sheet.warn("export", found, valueless()),
         _ => sheet.fail("export", found, mend),
+    }
+}
+
+/// What to do if who answered speaks the protocol, and takes nothing now; `None` if that is not so.
+fn busy(verdict: &Verdict) -> Option<&'static str> {
+    let again = "it is busy, or is being started; the agent waits and tries again. If that stays, see its log";
+    match verdict {
+        Verdict::Retry { cause: Failure::Http { status, .. }, .. } if [429, 503].contains(&status.as_u16()) => {
+            Some(again)
+        }
+        Verdict::Retry { cause: Failure::Grpc { code, message }, .. }
+            if [Code::Unavailable, Code::ResourceExhausted].contains(code) && !is_of_http(message) =>
+        {
+            Some(again)
+        }
+        Verdict::Drop(Failure::Grpc { code: Code::ResourceExhausted, .. }) => Some(
+            "it is busy, or a quota is used up; it does not say when to try again, so what it refuses is dropped: see its log",
+        ),
+        _ => None,
     }
 }
 

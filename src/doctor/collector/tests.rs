@@ -2,8 +2,10 @@
 
 use std::time::Duration;
 
+use tonic::Code;
+
 use super::super::{Line, Status};
-use super::instead::{Way, ways};
+use super::instead::{Own, Way, proves, ways};
 use super::*;
 use crate::export::{Failure, Protocol};
 use crate::model::time::UnixNanos;
@@ -21,6 +23,13 @@ fn answered(verdict: Verdict) -> Findings {
 fn http(status: u16) -> Failure {
     Failure::Http { status: http::StatusCode::from_u16(status).unwrap(), message: String::new() }
 }
+
+fn grpc(code: Code, message: &str) -> Failure {
+    Failure::Grpc { code, message: message.to_owned() }
+}
+
+/// What tonic says of an HTTP status without a status of gRPC's.
+const MAPPED: &str = "grpc-status header missing, mapped from HTTP status code 503";
 
 #[track_caller]
 fn expect(findings: &Findings, check: &str, status: Status, words: &[&str]) {
@@ -41,7 +50,16 @@ fn each_verdict_has_its_mend() {
         (Verdict::Drop(http(404)), Status::Fail, &["404", "→ check the path of export.endpoint"]),
         (Verdict::TooLarge(http(413)), Status::Fail, &["413", "→ lower export.max_request_bytes"]),
         (Verdict::Drop(http(400)), Status::Warn, &["400", "dockpulse once"]),
-        (retry(http(503)), Status::Fail, &["503", "see the collector's log"]),
+        (retry(http(503)), Status::Warn, &["503", "busy", "tries again"]),
+        (retry(http(502)), Status::Fail, &["502", "see the collector's log"]),
+        (retry(grpc(Code::Unavailable, "full")), Status::Warn, &["UNAVAILABLE", "busy"]),
+        (retry(grpc(Code::Unavailable, MAPPED)), Status::Fail, &["UNAVAILABLE", "see the collector's log"]),
+        (retry(grpc(Code::ResourceExhausted, "full")), Status::Warn, &["RESOURCE_EXHAUSTED", "busy"]),
+        (
+            Verdict::Drop(grpc(Code::ResourceExhausted, "full")),
+            Status::Warn,
+            &["RESOURCE_EXHAUSTED", "is dropped: see its log"],
+        ),
         (retry(http(429)), Status::Warn, &["429", "busy"]),
         (
             retry(Failure::Timeout(Duration::from_secs(2))),
@@ -59,6 +77,38 @@ fn another_way_that_works_is_the_mend() {
     let way = ways("http://c:4318", Protocol::Grpc).remove(0);
     let words = ["this port speaks OTLP/HTTP (the collector answered 404", "→ set export.protocol: http/protobuf"];
     expect(&Findings { instead: Some(way), ..found }, "export", Status::Fail, &words);
+}
+
+#[test]
+fn a_collector_that_speaks_the_protocol_is_not_looked_for_elsewhere() {
+    let retry = |cause| Verdict::Retry { after: None, cause };
+    for (verdict, own) in [
+        (Verdict::Acked { rejected: 0, message: String::new() }, Own::Spoken),
+        (Verdict::Reauthenticate(http(401)), Own::Spoken),
+        (retry(http(429)), Own::Spoken),
+        (retry(http(503)), Own::Unclear),
+        (Verdict::Drop(http(400)), Own::Unclear),
+        (Verdict::Drop(http(404)), Own::Not),
+        (retry(grpc(Code::Unavailable, "full")), Own::Spoken),
+        (Verdict::Drop(grpc(Code::ResourceExhausted, "full")), Own::Spoken),
+        (Verdict::Drop(grpc(Code::InvalidArgument, "no value")), Own::Spoken),
+        (retry(grpc(Code::Unavailable, MAPPED)), Own::Unclear),
+        (Verdict::Drop(grpc(Code::Unimplemented, "")), Own::Not),
+        (retry(Failure::Timeout(Duration::from_secs(1))), Own::Not),
+    ] {
+        assert_eq!(Own::of(Some(&verdict)), own, "{verdict:?}");
+    }
+    assert_eq!(Own::of(None), Own::Not);
+}
+
+#[test]
+fn who_asks_for_credentials_proves_another_way_only_where_nobody_speaks_the_configured_protocol() {
+    let asks = Verdict::Reauthenticate(http(401));
+    assert!(proves(&asks, Own::Not) && !proves(&asks, Own::Unclear));
+    let mapped = Verdict::Reauthenticate(grpc(Code::Unauthenticated, MAPPED));
+    assert!(!proves(&mapped, Own::Not), "that is no gRPC");
+    assert!(proves(&Verdict::Reauthenticate(grpc(Code::Unauthenticated, "who?")), Own::Not));
+    assert!(proves(&Verdict::Acked { rejected: 0, message: String::new() }, Own::Unclear));
 }
 
 #[test]

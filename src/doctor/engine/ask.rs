@@ -1,5 +1,6 @@
 //! The calls to an engine: each is a GET, and each has a deadline.
 
+use std::mem::discriminant;
 use std::time::Duration;
 
 use futures_util::StreamExt;
@@ -18,6 +19,9 @@ const ROUNDS: usize = 3;
 const LONG: Duration = Duration::from_millis(700);
 /// So many containers are asked for their numbers at once.
 const AT_ONCE: usize = 8;
+/// So long one call for numbers may take, beside what the engine waits on purpose: one container that hangs must leave
+/// time for the other sources.
+const NUMBERS: Duration = Duration::from_secs(4);
 /// A stream of events that lives so long is open.
 const OPEN: Duration = Duration::from_millis(300);
 
@@ -26,7 +30,7 @@ pub(in super::super) async fn ask(subject: &Subject, budget: Budget, waiting: &W
     let access = subject.socket.as_deref().and_then(Access::look);
     let asking = Asking { subject, budget };
     let name = |what: &str| format!("{} ({what})", subject.called());
-    let reaching = asking.call("/_ping", Duration::ZERO, subject.engine.connect());
+    let reaching = asking.call("/_ping", subject.timeout, subject.engine.connect());
     let (reached, took) = waiting.on(name("connection"), reaching).await;
     let calls = match &reached {
         Ok(info) => Some(asking.calls(info, waiting, &name).await),
@@ -36,11 +40,23 @@ pub(in super::super) async fn ask(subject: &Subject, budget: Budget, waiting: &W
 }
 
 /// What came of all sources, and how far the engine's clock is ahead by the last sample.
+#[derive(Default)]
 struct Numbers {
     one_shot: Option<Tried>,
     two_sample: Option<Tried>,
     stream: Option<Tried>,
     ahead: Option<(f64, f64)>,
+}
+
+impl Numbers {
+    fn put(&mut self, source: Source, (tried, ahead): (Option<Tried>, Option<(f64, f64)>)) {
+        match source {
+            // What the others bring may be older than the answer.
+            Source::OneShot => (self.one_shot, self.ahead) = (tried, ahead),
+            Source::TwoSample => self.two_sample = tried,
+            Source::Stream { .. } => self.stream = tried,
+        }
+    }
 }
 
 #[derive(Clone, Copy)]
@@ -50,14 +66,14 @@ struct Asking<'a> {
 }
 
 impl Asking<'_> {
-    /// One call, and how long it took. `waits` is what the engine takes on purpose.
+    /// One call, which may take so long, and how long it took.
     async fn call<T>(
         &self,
         path: &'static str,
-        waits: Duration,
+        within: Duration,
         call: impl Future<Output = Answer<T>>,
     ) -> (Answer<T>, Duration) {
-        let limit = self.budget.limit(self.subject.timeout + waits);
+        let limit = self.budget.limit(within);
         let timeout = (Err(EngineError::Timeout { path, after: limit }), limit);
         self.budget.time(limit, call).await.unwrap_or(timeout)
     }
@@ -79,18 +95,22 @@ impl Asking<'_> {
         Calls { list, lists, inspect, events, ahead: ahead.or(clock), one_shot, two_sample, stream }
     }
 
-    /// All sources, as far as there is time.
+    /// All sources, as far as there is time: first the one that is used, with some containers, then the others, with one.
     async fn all_numbers(&self, running: &[ContainerId], info: &EngineInfo) -> Numbers {
         let some = &running[..running.len().min(AT_ONCE)];
         let one = &some[..some.len().min(1)];
-        let (one_shot, ahead) = match info.api >= ApiVersion::ONE_SHOT {
-            true => self.source(some, Source::OneShot, info, ROUNDS).await,
-            false => (None, None),
-        };
-        let stream = Source::Stream { every: Duration::from_secs(1) };
-        let slow = join(self.source(one, Source::TwoSample, info, 1), self.source(one, stream, info, 1));
-        let ((two_sample, _), (stream, _)) = slow.await;
-        Numbers { one_shot, two_sample, stream, ahead }
+        let used = discriminant(&Source::used(self.subject.source, info.api));
+        let sources = [Source::OneShot, Source::TwoSample, Source::Stream { every: Duration::from_secs(1) }];
+        let (first, others): (Vec<_>, Vec<_>) = sources.into_iter().partition(|source| discriminant(source) == used);
+        let mut numbers = Numbers::default();
+        for source in first {
+            numbers.put(source, self.source(some, source, info, ROUNDS).await);
+        }
+        let others = others.into_iter().map(|source| async move { (source, self.source(one, source, info, 1).await) });
+        for (source, tried) in join_all(others).await {
+            numbers.put(source, tried);
+        }
+        numbers
     }
 
     async fn lists(&self) -> (Answer<Seen>, Vec<Duration>) {
@@ -98,7 +118,7 @@ impl Asking<'_> {
         let mut times = Vec::new();
         loop {
             let list = self.subject.engine.list(&self.subject.wanted);
-            let (list, took) = self.call(PATH, Duration::ZERO, list).await;
+            let (list, took) = self.call(PATH, self.subject.timeout, list).await;
             times.push(took);
             match list {
                 Ok(_) if times.len() < ROUNDS && took < LONG => {}
@@ -107,6 +127,7 @@ impl Asking<'_> {
         }
     }
 
+    /// `None` if no container runs, there is no time left, or the engine does not know this source.
     async fn source(
         &self,
         containers: &[ContainerId],
@@ -114,7 +135,8 @@ impl Asking<'_> {
         info: &EngineInfo,
         rounds: usize,
     ) -> (Option<Tried>, Option<(f64, f64)>) {
-        if containers.is_empty() || self.budget.limit(LONG) < LONG {
+        let is_known = source != Source::OneShot || info.api >= ApiVersion::ONE_SHOT;
+        if !is_known || containers.is_empty() || self.budget.limit(LONG) < LONG {
             return (None, None);
         }
         let (tried, ahead) = self.numbers(containers, source, info, rounds).await;
@@ -132,16 +154,19 @@ impl Asking<'_> {
     ) -> (Tried, Option<(f64, f64)>) {
         let mut tried = Tried { at_once: containers.len(), ..Tried::default() };
         let (mut ahead, mut without) = (None, 0);
+        let within = self.subject.timeout.min(NUMBERS) + source.waits(info);
         for _ in 0..rounds {
             let begun = self.budget.clock.now();
             let calls = containers.iter().map(|id| {
                 let call = self.subject.engine.stats(id, source, &self.subject.wanted);
-                self.call("/containers/{id}/stats", source.waits(info), call)
+                self.call("/containers/{id}/stats", within, call)
             });
+            let mut longest = None;
             for (answer, took) in join_all(calls).await {
                 match answer {
                     Ok(sample) => {
                         tried.calls.push(took);
+                        longest = longest.max(Some(took));
                         let read = sample.read.map(|read| (read, Duration::ZERO));
                         ahead = read.map(|read| ahead_of(read, begun, self.budget.clock.now()));
                     }
@@ -151,7 +176,8 @@ impl Asking<'_> {
                 }
             }
             let took = self.budget.clock.now().mono.since(begun.mono);
-            tried.rounds.push(took);
+            // One that hangs does not keep the agent from asking the others.
+            tried.rounds.push(longest.unwrap_or(took));
             if took > LONG || tried.error.is_some() {
                 break;
             }
@@ -164,7 +190,7 @@ impl Asking<'_> {
 
     async fn inspect(&self, id: Option<&ContainerId>) -> Option<Answer<()>> {
         let call = self.subject.engine.inspect(id?, &self.subject.wanted);
-        match self.call("/containers/{id}/json", Duration::ZERO, call).await.0 {
+        match self.call("/containers/{id}/json", self.subject.timeout, call).await.0 {
             // It was removed meanwhile.
             Err(EngineError::Status { status: 404, .. }) => None,
             answer => Some(answer.map(drop)),
@@ -172,7 +198,7 @@ impl Asking<'_> {
     }
 
     async fn events(&self) -> Answer<()> {
-        let mut events = self.call("/events", Duration::ZERO, self.subject.engine.events()).await.0?;
+        let mut events = self.call("/events", self.subject.timeout, self.subject.engine.events()).await.0?;
         let ended = || EngineError::Broken { path: "/events", cause: "it ended at once".into() };
         match self.budget.time(OPEN, events.next()).await {
             None => Ok(()),
@@ -184,7 +210,7 @@ impl Asking<'_> {
     /// By the head of an answer, which tells whole seconds.
     async fn clock(&self) -> Option<(f64, f64)> {
         let begun = self.budget.clock.now();
-        let date = self.call("/_ping", Duration::ZERO, self.subject.engine.date()).await.0.ok()??;
+        let date = self.call("/_ping", self.subject.timeout, self.subject.engine.date()).await.0.ok()??;
         Some(ahead_of((date, Duration::from_secs(1)), begun, self.budget.clock.now()))
     }
 }

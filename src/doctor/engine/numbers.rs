@@ -13,10 +13,7 @@ pub(super) fn judge(subject: &Subject, info: &EngineInfo, calls: &Calls, sheet: 
     let (name, tried) = tried(used, calls);
     let why = why(subject, info);
     let Some(tried) = tried else {
-        if calls.list.is_ok() {
-            sheet.ok("source", format!("{name} ({why}); not tried, because no container runs"));
-        }
-        return;
+        return untried(calls, &format!("{name} ({why})"), sheet);
     };
     let works = works(calls, info);
     match &tried.error {
@@ -24,6 +21,15 @@ pub(super) fn judge(subject: &Subject, info: &EngineInfo, calls: &Calls, sheet: 
         Some(EngineError::NoData) => {
             let mend = "does `docker stats` show some? Rootless engines need cgroup v2 with controllers delegated";
             sheet.warn("source", format!("{name} ({why}): the engine has no numbers for what runs; {works}"), mend);
+        }
+        // The others are not concerned: their numbers come.
+        Some(error) if !tried.calls.is_empty() => {
+            let (found, mend) = told(error, "`docker stats` shows which; without numbers its series are retracted");
+            let some = match tried.calls.len() {
+                1 => "1 call gave numbers".to_owned(),
+                n => format!("{n} calls gave numbers"),
+            };
+            sheet.warn("source", format!("{name} ({why}): {some}, but not all did: {found}; {works}"), mend);
         }
         Some(error) => {
             let (found, mend) = told(error, "does the engine's log say why? Another source may work: engines[].source");
@@ -37,6 +43,21 @@ pub(super) fn judge(subject: &Subject, info: &EngineInfo, calls: &Calls, sheet: 
         None => sheet.ok("source", format!("{name} ({why}); {works}")),
     }
     latency(subject, info, used, tried, calls, sheet);
+}
+
+/// The source that is used was not tried.
+fn untried(calls: &Calls, used: &str, sheet: &mut Sheet) {
+    match &calls.list {
+        // Its own line says why.
+        Err(_) => {}
+        Ok(seen) if seen.running.is_empty() => {
+            sheet.ok("source", format!("{used}; not tried, because no container runs"));
+        }
+        Ok(_) => {
+            let mend = "is the engine overloaded? `docker stats --no-stream` asks it the same";
+            sheet.warn("source", format!("{used}; not tried, because there was no time left"), mend);
+        }
+    }
 }
 
 fn tried(used: Source, calls: &Calls) -> (&'static str, Option<&Tried>) {
@@ -62,8 +83,8 @@ fn works(calls: &Calls, info: &EngineInfo) -> String {
     let (mut works, mut not) = (Vec::new(), Vec::new());
     for (name, tried) in all {
         match tried.as_ref().map(|tried| (&tried.error, worst_and_median(&tried.calls))) {
-            Some((None, Some((_, median)))) => works.push(format!("{name} in {}", time(median))),
-            Some((Some(_), _)) => not.push(name),
+            Some((_, Some((_, median)))) => works.push(format!("{name} in {}", time(median))),
+            Some((Some(_), None)) => not.push(name),
             None if info.api < ApiVersion::ONE_SHOT && name == "one_shot" => not.push(name),
             _ => {}
         }

@@ -191,6 +191,24 @@ fn no_container_that_runs_and_no_control_groups() {
 }
 
 #[test]
+fn numbers_that_some_containers_do_not_give_concern_these_alone() {
+    let hung = EngineError::Timeout { path: "/containers/{id}/stats", after: ms(4000) };
+    let (wrong, all) = judged(&subject(), |_, calls| {
+        calls.one_shot = Some(Tried { error: Some(hung), calls: vec![ms(3); 7], rounds: vec![ms(3)], at_once: 8 });
+    });
+    let words =
+        ["7 calls gave numbers, but not all did: GET /containers/{id}/stats", "4.0 s; works: one_shot in 3.0 ms"];
+    one(&wrong, "source", Status::Warn, &words);
+    assert!(all.iter().all(|line| !line.found.contains("does not: one_shot")));
+}
+
+#[test]
+fn numbers_for_which_there_was_no_time_are_not_said_to_be_well() {
+    let (wrong, _) = judged(&subject(), |_, calls| calls.one_shot = None);
+    one(&wrong, "source", Status::Warn, &["not tried, because there was no time left", "docker stats"]);
+}
+
+#[test]
 fn engines_that_are_one_and_engines_that_look_alike() {
     let named = |name: Option<&str>, endpoint: &str| Subject {
         name: name.map(str::to_owned),

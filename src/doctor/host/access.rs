@@ -112,7 +112,8 @@ pub(super) fn in_container() -> bool {
     ["/.dockerenv", "/run/.containerenv"].iter().any(|file| Path::new(file).exists())
 }
 
-/// Whether we may use a socket, as whom, and who may if we may not.
+/// Whether we may use a socket, as whom, and who may if we may not. `error` is why the engine did not answer, if it did
+/// not.
 pub(in super::super) fn judge(access: &Access, error: Option<&EngineError>, sheet: &mut Sheet) {
     let (path, us) = (access.path.display(), &access.us);
     let owners = match &access.socket {
@@ -124,6 +125,11 @@ pub(in super::super) fn judge(access: &Access, error: Option<&EngineError>, shee
     };
     let found = format!("{path} is {owners}");
     let Some(way) = us.may_write(owners) else {
+        // Whoever answers has let us in, whatever the mode says.
+        if !matches!(error, Some(EngineError::Connect { .. } | EngineError::Timeout { .. })) {
+            return sheet
+                .ok("permission", format!("{found}, and lets us in (an access list, or a capability of ours)"));
+        }
         return sheet.fail("permission", format!("{found}, and dockpulse runs as {us}"), mend(owners, us));
     };
     if error.is_some_and(is_denied) {
@@ -165,6 +171,7 @@ fn run_as(user: &Id, us: &Us) -> String {
 
 /// Whether a folder can be written to, or made.
 pub(super) fn folder(path: &Path) -> Folder {
+    let path = &whole(path);
     for folder in path.ancestors().filter(|folder| !folder.as_os_str().is_empty()) {
         let closed = |why: String| Folder::Closed(folder.to_owned(), why);
         match fs::metadata(folder) {
@@ -181,6 +188,11 @@ pub(super) fn folder(path: &Path) -> Folder {
         }
     }
     Folder::Makeable
+}
+
+/// The path from the root on: the folders on the way to one that is relative are not in it.
+pub(super) fn whole(path: &Path) -> PathBuf {
+    std::path::absolute(path).unwrap_or_else(|_| path.to_owned())
 }
 
 /// The texts of `/etc/passwd` and `/etc/group`.

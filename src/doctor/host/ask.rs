@@ -44,8 +44,9 @@ async fn outbox(subject: &Subject, budget: Budget) -> Option<Option<OutboxFound>
 }
 
 impl OutboxFound {
-    fn look(directory: &Path) -> Self {
-        let there = directory.ancestors().find(|folder| folder.is_dir());
+    pub(super) fn look(directory: &Path) -> Self {
+        let whole = access::whole(directory);
+        let there = whole.ancestors().find(|folder| folder.is_dir());
         let room = there.and_then(|folder| rustix::fs::statvfs(folder).ok());
         Self {
             folder: access::folder(directory),

@@ -144,14 +144,33 @@ fn permitted(access: &Access, error: Option<&EngineError>) -> Vec<Line> {
     sheet.into_lines()
 }
 
+fn denied() -> EngineError {
+    EngineError::Connect { endpoint: "e".into(), cause: "Permission denied (os error 13)".into(), mend: "".into() }
+}
+
+#[test]
+fn a_socket_that_let_us_in_is_not_said_to_be_closed() {
+    let refused = EngineError::Status { path: "/_ping", status: 500, message: "no".into() };
+    for error in [None, Some(&refused)] {
+        let line = permitted(&access(0o660, 1000, &[1000], false), error).remove(0);
+        assert_eq!(line.status, Status::Ok);
+        assert!(
+            line.found.ends_with("mode 0660, and lets us in (an access list, or a capability of ours)"),
+            "{line:?}"
+        );
+    }
+}
+
 #[test]
 fn the_group_that_is_missing_is_named_with_the_command_that_mends_it() {
-    let outside = permitted(&access(0o660, 1000, &[1000], false), None);
+    let denied = denied();
+    let denied = Some(&denied);
+    let outside = permitted(&access(0o660, 1000, &[1000], false), denied);
     let words = ["the group docker (998), mode 0660", "app (1000) with the group 1000", "sudo usermod -aG docker app"];
     one(&outside, "permission", Status::Fail, &words);
-    let inside = permitted(&access(0o660, 1000, &[1000], true), None);
+    let inside = permitted(&access(0o660, 1000, &[1000], true), denied);
     one(&inside, "permission", Status::Fail, &["group 998", "group_add: [\"998\"]", "--group-add 998"]);
-    let of_owner = permitted(&access(0o600, 1000, &[998], false), None);
+    let of_owner = permitted(&access(0o600, 1000, &[998], false), denied);
     one(&of_owner, "permission", Status::Fail, &["run dockpulse as root (0)"]);
     for (mode, user, groups) in [(0o660, 0, &[0][..]), (0o660, 1000, &[998]), (0o666, 1000, &[1000])] {
         assert_eq!(permitted(&access(mode, user, groups, false), None)[0].status, Status::Ok, "{mode:o} {user}");
@@ -160,15 +179,18 @@ fn the_group_that_is_missing_is_named_with_the_command_that_mends_it() {
 
 #[test]
 fn what_the_modes_do_not_forbid_something_else_may() {
-    let error =
-        EngineError::Connect { endpoint: "e".into(), cause: "Permission denied (os error 13)".into(), mend: "".into() };
-    let lines = permitted(&access(0o660, 1000, &[998], false), Some(&error));
+    let lines = permitted(&access(0o660, 1000, &[998], false), Some(&denied()));
     one(&lines, "permission", Status::Fail, &["something else forbids it", "SELinux"]);
     let refused = EngineError::Connect { endpoint: "e".into(), cause: "Connection refused".into(), mend: "".into() };
     assert_eq!(permitted(&access(0o660, 0, &[0], false), Some(&refused))[0].status, Status::Ok);
     let owners = Owners { user: id(1001, Some("dev")), group: id(1001, None), mode: 0o700 };
     let behind = Access { socket: Socket::Behind("/run/user/1001".into(), owners), ..access(0, 1000, &[1000], true) };
-    one(&permitted(&behind, None), "permission", Status::Fail, &["the folder /run/user/1001", "user: \"1001\""]);
+    one(
+        &permitted(&behind, Some(&denied())),
+        "permission",
+        Status::Fail,
+        &["the folder /run/user/1001", "user: \"1001\""],
+    );
 }
 
 #[test]
@@ -176,6 +198,12 @@ fn names_are_found_by_their_numbers() {
     let text = "root:x:0:\n# odd\n:x:5:\ndocker:x:998:app,me\n";
     assert_eq!(name_of(text, 998).as_deref(), Some("docker"));
     assert_eq!((name_of(text, 5), name_of(text, 7)), (None, None));
+}
+
+#[test]
+fn the_room_for_a_relative_directory_is_that_of_the_folder_it_is_made_in() {
+    let found = OutboxFound::look(Path::new("not-there-yet"));
+    assert!(found.folder == Folder::Makeable && found.free.is_some(), "{found:?}");
 }
 
 #[test]
@@ -187,6 +215,8 @@ fn a_folder_is_writable_makeable_or_closed() {
     assert_eq!(super::access::folder(&there.path().join("a/b")), Folder::Makeable);
     let Folder::Closed(at, _) = super::access::folder(&file.join("a")) else { panic!("a file is no folder") };
     assert!(at.starts_with(&file), "{}", at.display());
+    let Folder::Closed(at, _) = super::access::folder(Path::new("Cargo.toml/a")) else { panic!("a file is no folder") };
+    assert!(at.is_absolute(), "{}", at.display());
     assert!(Access::look(&there.path().join("none.sock")).is_none());
     assert!(Access::look(Path::new("/proc/self/stat")).is_some());
 }
