@@ -108,6 +108,16 @@ async function hostile() {
     const first = await shown(page, ".rows");
     await until("other numbers", async () => (await shown(page, ".rows")) !== first);
   });
+  await check("charts of a container that is opened again are live", async () => {
+    for (let i = 0; i < 2; i++) {
+      await page.locator(".rows .row b", { hasText: "web" }).click();
+      const figures = () => page.locator("#detail .figure").allInnerTexts();
+      const first = String(await figures());
+      assert.notEqual(first, "");
+      await until("other figures", async () => String(await figures()) !== first, 5000);
+      await page.keyboard.press("Escape");
+    }
+  });
   await check("the keyboard does it all", async () => {
     await page.keyboard.press("/");
     await page.keyboard.type("web");

@@ -602,7 +602,7 @@ function detail() {
 	const { row } = item, n = row.numbers || {};
 	text($("detail-name"), row.name);
 	text($("detail-image"), row.image);
-	if (!box._figures) { box._figures = figures(); box._words = null; }
+	if (!box._figures) { box._figures = figures(); box._words = box._for = null; }
 	const mine = state.retractions.filter((r) => r.container?.id === row.id).slice(-6).reverse();
 	const age = row.started ? span(now() - row.started) : null;
 	const words = JSON.stringify([row, age, mine.length && mine[0].number]);
