@@ -136,6 +136,8 @@ async function hostile() {
     await until("the one above", async () => (await active()) === "5");
     await page.keyboard.press("4");
     await until("the stopped one", async () => (await page.locator(".rows .row:visible").count()) === 1);
+    const tip = () => page.locator(".rows .row:visible [data-p=limit]").evaluate((e) => e.parentElement.title);
+    assert.equal(await tip(), "", "its memory is not that of who had the row before");
     await page.keyboard.press("1");
     await page.keyboard.press("?");
     assert.ok(await page.locator("#help").isVisible());

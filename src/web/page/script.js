@@ -432,8 +432,10 @@ function fillRow(r, item, index) {
 	if (share !== null) {
 		cls(p.bar, `bar${share > 0.95 ? " bad" : share > 0.85 ? " warn" : ""}`);
 		const to = `scaleX(${Math.min(share, 1).toFixed(3)})`;
-		if (p.bar._to !== to) { p.bar._to = to; p.bar.firstChild.style.transform = to; p.limit.parentElement.title = `${bytes(n.memory)} of ${bytes(n.memory_limit)}`; }
+		if (p.bar._to !== to) { p.bar._to = to; p.bar.firstChild.style.transform = to; }
 	}
+	const tip = share === null ? "" : `${bytes(n.memory)} of ${bytes(n.memory_limit)}`;
+	if (p.bar._tip !== tip) p.limit.parentElement.title = p.bar._tip = tip;
 	text(p.rx, n ? rate(n.received_rate) : "–");
 	text(p.tx, n ? rate(n.sent_rate) : "–");
 	text(p.rd, n ? rate(n.read_rate) : "–");
