@@ -114,12 +114,13 @@ function take(delta) {
 // -- The connection
 // The agent speaks every five seconds at the least. A page that nobody sees for long lets go: a browser has only six
 // connections for all its pages.
-const SILENCE = 12_000, HIDDEN = 300_000;
-let source = null, again = 0, pause = 1000, hiddenAt = 0;
+const SILENCE = 12_000, CONNECTING = 30_000, HIDDEN = 300_000;
+let source = null, tried = 0, again = 0, pause = 1000, hiddenAt = 0;
 function connect() {
 	clearTimeout(again);
 	if (source) source.close();
 	source = new EventSource("/events");
+	tried = performance.now();
 	source.addEventListener("status", (event) => {
 		take(JSON.parse(event.data));
 		pause = 1000;
@@ -709,7 +710,7 @@ document.addEventListener("visibilitychange", () => { hiddenAt = document.hidden
 setInterval(() => {
 	if (hiddenAt && source && performance.now() - hiddenAt > HIDDEN) { source.close(); source = null; return; }
 	if (document.hidden) return;
-	if (state.link === "live" && performance.now() - state.heard > SILENCE) { link("lost"); connect(); }
+	if (source && performance.now() - Math.max(state.heard, tried) > (state.link === "live" ? SILENCE : CONNECTING)) { link("lost"); connect(); }
 	draw(false);
 }, 1000);
 connect();
