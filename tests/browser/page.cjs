@@ -27,9 +27,10 @@ async function check(name, what) {
 }
 
 /** A page whose every request, error and word on the console is kept. */
-async function open(url, options = {}) {
+async function open(url, options = {}, before = () => {}) {
   const context = await browser.newContext({ viewport: { width: 1440, height: 900 }, colorScheme: "dark", ...options });
   const page = await context.newPage();
+  await page.addInitScript(before);
   Object.assign(page, { asked: [], wrong: [] });
   page.on("request", (r) => page.asked.push(r.url()));
   page.on("pageerror", (e) => page.wrong.push(e.stack));
@@ -184,6 +185,35 @@ async function hostile() {
     await noBanner(page);
     assert.equal(await page.evaluate(() => document.body.classList.contains("lost")), false);
     await until("live", async () => (await shown(page, "#link")) === "live");
+  });
+  await check("a page that nobody sees lets go, and one that hears nothing asks again", async () => {
+    const other = await open(url, {}, () => {
+      const time = performance.now.bind(performance), Source = EventSource;
+      Object.assign(window, { ahead: 0, hid: true, sources: [], EventSource: class extends Source { constructor(at) { super(at); sources.push(this); } } });
+      performance.now = () => time() + ahead;
+      Object.defineProperty(document, "hidden", { get: () => hid });
+    });
+    const later = (ms) => other.evaluate((ms) => { ahead += ms; }, ms);
+    const sources = (n) => until(`connection ${n}`, () => other.evaluate((n) => sources.length === n, n), 5000);
+    await later(301_000);
+    await until("it lets go though it was never seen", () => other.evaluate(() => sources[0].readyState === EventSource.CLOSED), 5000);
+    await later(60_000);
+    await sleep(2000);
+    await other.evaluate(() => { hid = false; document.dispatchEvent(new Event("visibilitychange")); });
+    await sleep(2500);
+    await sources(2);
+    assert.equal(await other.locator("#said").textContent(), "", "to be seen again is no loss");
+    await other.route("**/events", () => {});
+    await later(13_000);
+    await sources(3);
+    assert.equal(await shown(other, "#link"), "not connected");
+    await later(31_000);
+    await sources(4);
+    await other.unrouteAll();
+    await later(31_000);
+    await until("live", async () => (await shown(other, "#link")) === "live");
+    assert.deepEqual(other.wrong, []);
+    await other.context().close();
   });
   await check("on a phone nothing is cut off", async () => {
     for (const width of [390, 320]) {

@@ -115,7 +115,7 @@ function take(delta) {
 // The agent speaks every five seconds at the least. A page that nobody sees for long lets go: a browser has only six
 // connections for all its pages.
 const SILENCE = 12_000, CONNECTING = 30_000, HIDDEN = 300_000;
-let source = null, tried = 0, again = 0, pause = 1000, hiddenAt = 0;
+let source = null, tried = 0, again = 0, pause = 1000, hiddenAt = document.hidden ? performance.now() : 0;
 function connect() {
 	clearTimeout(again);
 	if (source) source.close();
@@ -708,7 +708,7 @@ addEventListener("resize", measure);
 matchMedia("(prefers-color-scheme: dark)").addEventListener("change", recolor);
 document.addEventListener("visibilitychange", () => { hiddenAt = document.hidden ? performance.now() : 0; if (!document.hidden && !source) connect(); draw(); });
 setInterval(() => {
-	if (hiddenAt && source && performance.now() - hiddenAt > HIDDEN) { source.close(); source = null; return; }
+	if (hiddenAt && source && performance.now() - hiddenAt > HIDDEN) { clearTimeout(again); source.close(); source = null; return; }
 	if (document.hidden) return;
 	if (source && performance.now() - Math.max(state.heard, tried) > (state.link === "live" ? SILENCE : CONNECTING)) { link("lost"); connect(); }
 	draw(false);
