@@ -174,6 +174,15 @@ async function hostile() {
     await page.locator(".rows .row:visible").first().waitFor();
     await page.locator("#retractions em", { hasText: "engine down" }).first().waitFor();
   });
+  await check("what has the focus in the details stays while numbers change", async () => {
+    await page.locator(".rows .row b", { hasText: "web" }).click();
+    const whose = page.locator("#detail .log button").first();
+    await whose.focus();
+    const first = await shown(page, "#detail .pairs");
+    await until("other numbers", async () => (await shown(page, "#detail .pairs")) !== first);
+    assert.ok(await whose.evaluate((e) => e === document.activeElement));
+    await page.keyboard.press("Escape");
+  });
   await check("a lost agent is told, and the page goes on with the next one", async () => {
     await end(a, "SIGKILL");
     await banner(page, "The connection to the agent is lost.");

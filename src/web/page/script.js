@@ -605,7 +605,7 @@ function detail() {
 	const { row } = item, n = row.numbers || {};
 	text($("detail-name"), row.name);
 	text($("detail-image"), row.image);
-	if (!box._figures) { box._figures = figures(); box._words = box._for = null; }
+	if (!box._figures) { box._figures = figures(); box._words = box._ends = null; }
 	const mine = state.retractions.filter((r) => r.container?.id === row.id).slice(-6).reverse();
 	const age = row.started ? span(now() - row.started) : null;
 	const words = JSON.stringify([row, age, mine.length && mine[0].number]);
@@ -626,11 +626,11 @@ function detail() {
 		body._rest ||= el("div");
 		body._pills.replaceChildren(pills, row.failing ? el("p", { class: "wrong" }, row.failing) : "");
 		body._rest.replaceChildren(el("dl", { class: "pairs" }, pairs.flatMap(([t, v]) => [el("dt", null, t), el("dd", null, v)])));
-		const logs = mine.length ? [el("h3", null, "Retractions"), el("ol", { class: "log" }, mine.map(retraction))] : [];
-		body._logs = logs;
-		const wanted = [body._pills, ...(stopped(row) && item.history.length < 2 ? [] : box._figures), body._rest, ...logs, el("p", { class: "tip" }, "Its series, and what would retract them: ", el("code", null, `dockpulse explain ${row.id.slice(0, 12)}`))];
-		if (box._for !== item.key || wanted.length !== body.children.length || logs.length) body.replaceChildren(...wanted);
-		box._for = item.key;
+		// What has not changed stays: the focus may be in it.
+		const ends = JSON.stringify([item.key, mine]), fresh = box._ends !== ends;
+		if (fresh) { box._ends = ends; body._logs = mine.length ? [el("h3", null, "Retractions"), el("ol", { class: "log" }, mine.map(retraction))] : []; }
+		const wanted = [body._pills, ...(stopped(row) && item.history.length < 2 ? [] : box._figures), body._rest, ...body._logs, el("p", { class: "tip" }, "Its series, and what would retract them: ", el("code", null, `dockpulse explain ${row.id.slice(0, 12)}`))];
+		if (fresh || wanted.length !== body.children.length) body.replaceChildren(...wanted);
 	}
 	if (box._figures[0].isConnected) for (const f of box._figures) f.fill(item);
 }
