@@ -19,7 +19,7 @@ use super::measures::Measures;
 use super::process::Process;
 use super::ready::unready;
 use super::stream::Streams;
-use crate::status::Handle;
+use crate::status::{Board, Delta, Handle};
 
 /// The body of an answer.
 pub(super) type Body = UnsyncBoxBody<Bytes, Infallible>;
@@ -77,11 +77,10 @@ impl Answers {
             "/events" => self.events(request),
             "/status.json" => self.status(),
             "/metrics" => {
-                let all = self.handle.since(u64::MAX);
-                full(StatusCode::OK, EXPOSITION, exposition::text(&all, &(self.measures)(), &Process::now()))
+                full(StatusCode::OK, EXPOSITION, exposition::text(&self.summary(), &(self.measures)(), &Process::now()))
             }
             "/healthz" => plain(StatusCode::OK, "ok"),
-            "/readyz" => match unready(&self.handle.since(self.handle.look(crate::status::Board::revision)).engines) {
+            "/readyz" => match unready(&self.summary().engines) {
                 None => plain(StatusCode::OK, "ready"),
                 Some(why) => plain(StatusCode::SERVICE_UNAVAILABLE, &why),
             },
@@ -92,6 +91,12 @@ impl Answers {
                 }
             },
         }
+    }
+
+    /// The agent, its engines, its export and its outbox: nothing that there are many of is copied while the board is
+    /// locked.
+    fn summary(&self) -> Delta {
+        self.handle.since(self.handle.look(Board::revision))
     }
 
     fn status(&self) -> Response<Body> {

@@ -31,12 +31,18 @@ impl Refusal {
             Self::NoHost => (StatusCode::BAD_REQUEST, "a request has to have one Host"),
             Self::Host => (
                 StatusCode::MISDIRECTED_REQUEST,
-                "not a name of this agent: ask by an IP address, by localhost, or by the host's name if status.listen is not a loopback address",
+                "not a name of this agent: ask by an IP address or by localhost; if status.listen is not a loopback address, \
+                 also by the host's name, a name without a dot, or one under .internal, .local or .home.arpa. A proxy has \
+                 to send the Host of its upstream (Caddy: header_up Host {upstream_hostport})",
             ),
             Self::CrossSite => (StatusCode::FORBIDDEN, "not for other sites"),
         }
     }
 }
+
+/// What ends names that nobody can have in the public DNS: reserved for private use (ICANN, 2024), for multicast DNS
+/// (RFC 6762), and for homes (RFC 8375).
+const PRIVATE: [&str; 3] = [".internal", ".local", ".home.arpa"];
 
 /// The names that are answered.
 #[derive(Debug, Clone)]
@@ -72,8 +78,19 @@ impl Guard {
         }
         let name = host.strip_suffix('.').unwrap_or(host).to_ascii_lowercase();
         let is_local = name == "localhost" || name.ends_with(".localhost");
-        is_local || self.host_name.as_ref().is_some_and(|own| !name.is_empty() && (!name.contains('.') || name == *own))
+        let is_own = |own: &String| !name.is_empty() && (!name.contains('.') || name == *own || is_private(&name));
+        is_local || self.host_name.as_ref().is_some_and(is_own)
     }
+}
+
+/// Whether a name in lower case is one of a private network: whole labels before a suffix of that kind.
+fn is_private(name: &str) -> bool {
+    let is_label = |label: &str| {
+        let known = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-' || b == b'_';
+        !label.is_empty() && label.bytes().all(known)
+    };
+    let before = PRIVATE.iter().find_map(|suffix| name.strip_suffix(suffix));
+    before.is_some_and(|before| before.split('.').all(is_label))
 }
 
 /// The host that is asked for, without the port. None is fine in HTTP/1.0, where health checks have none; a browser
@@ -152,6 +169,44 @@ mod tests {
         assert_eq!(admitted(&guard, &own), [true; 5]);
         let other = ["evil.example.com", "example.org", "web-1.example.org.evil.com"];
         assert_eq!(admitted(&guard, &other), [false; 3]);
+    }
+
+    #[test]
+    fn who_listens_to_others_has_names_that_nobody_can_have_in_the_public_dns() {
+        let own =
+            ["dockpulse.internal", "a.B.Internal.:9797", "nas.local", "web_1.home.arpa:80", "x--1.svc.cluster.local"];
+        let other = [
+            ".internal",
+            "a..internal",
+            "a.internal..",
+            "evil.com/.internal",
+            "a.internal.evil.com",
+            "notinternal.com",
+            "evilinternal.io",
+            "evil-local.com",
+            "a.xlocal.org",
+            "arpa.evil",
+            "a.arpa",
+            "ahome.arpa",
+            "a@b.local",
+        ];
+        let guard = Guard::new(false, "web-1");
+        assert_eq!(admitted(&guard, &own), [true; 5]);
+        assert_eq!(admitted(&guard, &other), [false; 13]);
+        assert_eq!(admitted(&Guard::new(true, "web-1"), &own), [false; 5], "not on loopback");
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn a_name_of_the_public_dns_is_never_this_machines(
+            name in "([a-zA-Z0-9_-]{1,12}\\.){1,3}(com|net|io|local-x|internal-x|arpa)\\.?(:[0-9]{1,5})?",
+        ) {
+            let is_home = name.to_ascii_lowercase().contains("home.arpa");
+            for loopback in [true, false] {
+                let said = Guard::new(loopback, "web-1").admit(&get(&name));
+                proptest::prop_assert!(is_home || said == Err(Refusal::Host), "{}", name);
+            }
+        }
     }
 
     #[test]

@@ -160,6 +160,7 @@ async fn accept(listener: &TcpListener, places: &Arc<Semaphore>) -> Option<(TcpS
 async fn connection(stream: TcpStream, _place: OwnedSemaphorePermit, answers: Arc<Answers>, watcher: Watcher) {
     // An event is whole when it is written: there is nothing to gain from waiting for more.
     let _ = stream.set_nodelay(true);
+    let _ = limit_what_waits(&stream, PATIENCE);
     let service = service_fn(move |request: http::Request<hyper::body::Incoming>| {
         // A read has no body that anybody wants.
         let response = answers.answer(&request.into_parts().0);
@@ -170,6 +171,19 @@ async fn connection(stream: TcpStream, _place: OwnedSemaphorePermit, answers: Ar
     builder.timer(TokioTimer::new()).header_read_timeout(HEAD).max_buf_size(HEAD_BYTES).max_headers(HEADERS);
     // A broken connection is the browser's to notice and to mend.
     let _ = watcher.watch(builder.serve_connection(io, service)).await;
+}
+
+/// What the kernel has taken for the other side may not wait longer either: many an answer fits into its buffers, and then
+/// no write ever waits.
+#[cfg(target_os = "linux")]
+fn limit_what_waits(stream: &TcpStream, patience: Duration) -> std::io::Result<()> {
+    socket2::SockRef::from(stream).set_tcp_user_timeout(Some(patience))
+}
+
+/// Elsewhere the kernel has its own limit.
+#[cfg(not(target_os = "linux"))]
+fn limit_what_waits(_stream: &TcpStream, _patience: Duration) -> std::io::Result<()> {
+    Ok(())
 }
 
 #[cfg(test)]

@@ -27,9 +27,10 @@ async function check(name, what) {
 }
 
 /** A page whose every request, error and word on the console is kept. */
-async function open(url, options = {}) {
+async function open(url, options = {}, before = () => {}) {
   const context = await browser.newContext({ viewport: { width: 1440, height: 900 }, colorScheme: "dark", ...options });
   const page = await context.newPage();
+  await page.addInitScript(before);
   Object.assign(page, { asked: [], wrong: [] });
   page.on("request", (r) => page.asked.push(r.url()));
   page.on("pageerror", (e) => page.wrong.push(e.stack));
@@ -108,6 +109,16 @@ async function hostile() {
     const first = await shown(page, ".rows");
     await until("other numbers", async () => (await shown(page, ".rows")) !== first);
   });
+  await check("charts of a container that is opened again are live", async () => {
+    for (let i = 0; i < 2; i++) {
+      await page.locator(".rows .row b", { hasText: "web" }).click();
+      const figures = () => page.locator("#detail .figure").allInnerTexts();
+      const first = String(await figures());
+      assert.notEqual(first, "");
+      await until("other figures", async () => String(await figures()) !== first, 5000);
+      await page.keyboard.press("Escape");
+    }
+  });
   await check("the keyboard does it all", async () => {
     await page.keyboard.press("/");
     await page.keyboard.type("web");
@@ -137,6 +148,19 @@ async function hostile() {
       assert.ok(seen, "the focus is to be seen");
     }
   });
+  await check("a row that is used for another container says nothing of the one before", async () => {
+    const only = (n) => until(`${n} rows`, async () => (await page.locator(".rows .row:visible").count()) === n);
+    try {
+      for (const [key, n] of [["2", 4], ["4", 1]]) {
+        await page.keyboard.press(key);
+        await only(n);
+      }
+      assert.equal(await page.locator(".rows .row:visible [data-p=limit]").evaluate((e) => e.parentElement.title), "");
+    } finally {
+      await page.keyboard.press("1");
+      await only(5);
+    }
+  });
   await check("dark and light, each with enough contrast", async () => {
     const ground = () => page.evaluate(() => getComputedStyle(document.body).backgroundColor);
     const dark = await ground();
@@ -161,6 +185,16 @@ async function hostile() {
     await page.locator(".rows .row:visible").first().waitFor();
     await page.locator("#retractions em", { hasText: "engine down" }).first().waitFor();
   });
+  await check("what has the focus in the details stays while numbers change", async () => {
+    await page.locator(".rows .row b", { hasText: "web" }).click();
+    const whose = page.locator("#detail .log button").first();
+    await whose.focus();
+    const figures = async () => String(await page.locator("#detail .figure").allInnerTexts());
+    const first = await figures();
+    await until("other numbers", async () => (await figures()) !== first);
+    assert.ok(await whose.evaluate((e) => e === document.activeElement));
+    await page.keyboard.press("Escape");
+  });
   await check("a lost agent is told, and the page goes on with the next one", async () => {
     await end(a, "SIGKILL");
     await banner(page, "The connection to the agent is lost.");
@@ -172,6 +206,37 @@ async function hostile() {
     await noBanner(page);
     assert.equal(await page.evaluate(() => document.body.classList.contains("lost")), false);
     await until("live", async () => (await shown(page, "#link")) === "live");
+  });
+  await check("a page that nobody sees lets go, and one that hears nothing asks again", async () => {
+    const other = await open(url, {}, () => {
+      const time = performance.now.bind(performance), Source = EventSource;
+      Object.assign(window, { ahead: 0, hid: true, deaf: false, sources: [] });
+      window.EventSource = class extends Source {
+        constructor(at) { super(at); sources.push(this); }
+        addEventListener(kind, then) { super.addEventListener(kind, (e) => deaf || then(e)); }
+      };
+      performance.now = () => time() + ahead;
+      Object.defineProperty(document, "hidden", { get: () => hid });
+    });
+    const later = (ms) => other.evaluate((ms) => { ahead += ms; }, ms);
+    const sources = (n) => until(`connection ${n}`, () => other.evaluate((n) => sources.length === n, n), 5000);
+    await later(301_000);
+    await until("it lets go though it was never seen", () => other.evaluate(() => sources[0].readyState === EventSource.CLOSED), 5000);
+    await later(60_000);
+    await sleep(2000);
+    await other.evaluate(() => { deaf = true; hid = false; document.dispatchEvent(new Event("visibilitychange")); });
+    await sleep(2500);
+    await sources(2);
+    assert.equal(await other.locator("#said").textContent(), "", "to be seen again is no loss");
+    await later(13_000);
+    await sources(3);
+    assert.equal(await shown(other, "#link"), "not connected");
+    await later(31_000);
+    await sources(4);
+    await other.evaluate(() => { deaf = false; });
+    await until("live", async () => (await shown(other, "#link")) === "live");
+    assert.deepEqual(other.wrong, []);
+    await other.context().close();
   });
   await check("on a phone nothing is cut off", async () => {
     for (const width of [390, 320]) {

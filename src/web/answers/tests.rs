@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::model::time::Clock;
-use crate::status::Agent;
+use crate::status::{Agent, Note};
 use crate::web::stream::Feed;
 
 struct Asked {
@@ -65,6 +65,17 @@ async fn is_not_ready_before_the_first_probe_and_says_why() {
     let response = asked.get("/readyz");
     assert_eq!(response.status(), StatusCode::SERVICE_UNAVAILABLE);
     assert_eq!(body(response).await, "no engine is watched yet\n");
+}
+
+#[test]
+fn a_scrape_copies_nothing_that_there_are_many_of() {
+    let asked = asked();
+    asked.answers.handle.tell(|board| {
+        board.engine("e".into(), "unix:///e".into());
+        board.note(Note::default());
+    });
+    let summary = asked.answers.summary();
+    assert_eq!((summary.engines.len(), summary.whole, summary.notes.len()), (1, false, 0));
 }
 
 #[tokio::test]

@@ -114,12 +114,13 @@ function take(delta) {
 // -- The connection
 // The agent speaks every five seconds at the least. A page that nobody sees for long lets go: a browser has only six
 // connections for all its pages.
-const SILENCE = 12_000, HIDDEN = 300_000;
-let source = null, again = 0, pause = 1000, hiddenAt = 0;
+const SILENCE = 12_000, CONNECTING = 30_000, HIDDEN = 300_000;
+let source = null, tried = 0, again = 0, pause = 1000, hiddenAt = document.hidden ? performance.now() : 0;
 function connect() {
 	clearTimeout(again);
 	if (source) source.close();
 	source = new EventSource("/events");
+	tried = performance.now();
 	source.addEventListener("status", (event) => {
 		take(JSON.parse(event.data));
 		pause = 1000;
@@ -432,8 +433,10 @@ function fillRow(r, item, index) {
 	if (share !== null) {
 		cls(p.bar, `bar${share > 0.95 ? " bad" : share > 0.85 ? " warn" : ""}`);
 		const to = `scaleX(${Math.min(share, 1).toFixed(3)})`;
-		if (p.bar._to !== to) { p.bar._to = to; p.bar.firstChild.style.transform = to; p.limit.parentElement.title = `${bytes(n.memory)} of ${bytes(n.memory_limit)}`; }
+		if (p.bar._to !== to) { p.bar._to = to; p.bar.firstChild.style.transform = to; }
 	}
+	const tip = share === null ? "" : `${bytes(n.memory)} of ${bytes(n.memory_limit)}`;
+	if (p.bar._tip !== tip) p.limit.parentElement.title = p.bar._tip = tip;
 	text(p.rx, n ? rate(n.received_rate) : "–");
 	text(p.tx, n ? rate(n.sent_rate) : "–");
 	text(p.rd, n ? rate(n.read_rate) : "–");
@@ -602,7 +605,7 @@ function detail() {
 	const { row } = item, n = row.numbers || {};
 	text($("detail-name"), row.name);
 	text($("detail-image"), row.image);
-	if (!box._figures) { box._figures = figures(); box._words = null; }
+	if (!box._figures) { box._figures = figures(); box._words = box._ends = null; }
 	const mine = state.retractions.filter((r) => r.container?.id === row.id).slice(-6).reverse();
 	const age = row.started ? span(now() - row.started) : null;
 	const words = JSON.stringify([row, age, mine.length && mine[0].number]);
@@ -623,11 +626,11 @@ function detail() {
 		body._rest ||= el("div");
 		body._pills.replaceChildren(pills, row.failing ? el("p", { class: "wrong" }, row.failing) : "");
 		body._rest.replaceChildren(el("dl", { class: "pairs" }, pairs.flatMap(([t, v]) => [el("dt", null, t), el("dd", null, v)])));
-		const logs = mine.length ? [el("h3", null, "Retractions"), el("ol", { class: "log" }, mine.map(retraction))] : [];
-		body._logs = logs;
-		const wanted = [body._pills, ...(stopped(row) && item.history.length < 2 ? [] : box._figures), body._rest, ...logs, el("p", { class: "tip" }, "Its series, and what would retract them: ", el("code", null, `dockpulse explain ${row.id.slice(0, 12)}`))];
-		if (box._for !== item.key || wanted.length !== body.children.length || logs.length) body.replaceChildren(...wanted);
-		box._for = item.key;
+		// What has not changed stays: the focus may be in it.
+		const ends = JSON.stringify([item.key, mine]), fresh = box._ends !== ends;
+		if (fresh) { box._ends = ends; body._logs = mine.length ? [el("h3", null, "Retractions"), el("ol", { class: "log" }, mine.map(retraction))] : []; }
+		const wanted = [body._pills, ...(stopped(row) && item.history.length < 2 ? [] : box._figures), body._rest, ...body._logs, el("p", { class: "tip" }, "Its series, and what would retract them: ", el("code", null, `dockpulse explain ${row.id.slice(0, 12)}`))];
+		if (fresh || wanted.length !== body.children.length) body.replaceChildren(...wanted);
 	}
 	if (box._figures[0].isConnected) for (const f of box._figures) f.fill(item);
 }
@@ -705,9 +708,9 @@ addEventListener("resize", measure);
 matchMedia("(prefers-color-scheme: dark)").addEventListener("change", recolor);
 document.addEventListener("visibilitychange", () => { hiddenAt = document.hidden ? performance.now() : 0; if (!document.hidden && !source) connect(); draw(); });
 setInterval(() => {
-	if (hiddenAt && source && performance.now() - hiddenAt > HIDDEN) { source.close(); source = null; return; }
+	if (hiddenAt && source && performance.now() - hiddenAt > HIDDEN) { clearTimeout(again); source.close(); source = null; return; }
 	if (document.hidden) return;
-	if (state.link === "live" && performance.now() - state.heard > SILENCE) { link("lost"); connect(); }
+	if (source && performance.now() - Math.max(state.heard, tried) > (state.link === "live" ? SILENCE : CONNECTING)) { link("lost"); connect(); }
 	draw(false);
 }, 1000);
 connect();

@@ -96,3 +96,18 @@ async fn its_address_is_one_that_people_can_open() {
     assert_eq!(server.url(), format!("http://localhost:{}/", server.address().port()));
     assert!(server.is_open_to_others());
 }
+
+#[cfg(target_os = "linux")]
+#[tokio::test]
+async fn who_takes_nothing_is_let_go_though_the_kernel_has_room_for_the_answer() {
+    let listener = TcpListener::bind(ANY).await.expect("a port");
+    let deaf = tokio::net::TcpSocket::new_v4().expect("a socket");
+    deaf.set_recv_buffer_size(4096).expect("a small buffer");
+    let (_deaf, accepted) = tokio::join!(deaf.connect(listener.local_addr().expect("an address")), listener.accept());
+    let (mut stream, _) = accepted.expect("a connection");
+    limit_what_waits(&stream, Duration::from_millis(300)).expect("a limit");
+    stream.writable().await.expect("room");
+    assert!(stream.try_write(&[0; 64 << 10]).expect("taken") > 8192, "more than its buffer holds");
+    let end = tokio::time::timeout(Duration::from_secs(10), stream.read_u8()).await.expect("an end");
+    assert_eq!(end.expect_err("nothing comes").kind(), std::io::ErrorKind::TimedOut);
+}
