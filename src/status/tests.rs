@@ -267,3 +267,14 @@ fn an_engine_shows_how_many_containers_are_in_each_state() {
     assert_eq!((row.states.get("running"), row.states.get("exited")), (Some(&4), Some(&2)));
     assert_eq!((row.up, row.last_success), (Some(true), Some(3000)));
 }
+
+#[test]
+fn an_engine_that_is_called_otherwise_is_shown_by_that_and_is_the_same_engine() {
+    let (mut board, engine) = board();
+    let seen = board.revision();
+    board.called(engine, &"e".into());
+    assert_eq!(board.revision(), seen, "it is called so already");
+    board.called(engine, &"renamed".into());
+    let delta = since(&board, seen);
+    assert_eq!((delta.engines[0].id, &*delta.engines[0].name, delta.revision > seen), (engine, "renamed", true));
+}

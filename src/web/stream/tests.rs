@@ -74,7 +74,7 @@ async fn changes_come_twice_a_second_at_most_and_silence_every_five_seconds() {
         let silent = clock.now().mono;
         let (_, still) =
             tokio::time::timeout(Duration::from_secs(6), next(&mut stream)).await.expect("a sign").expect("more");
-        assert_eq!(still.engines.len(), handle.look(|b| b.engine_names().len()));
+        assert_eq!(still.engines.len(), handle.look(|b| b.engine_rows().len()));
         clock.now().mono.since(silent)
     };
     let busy = async {
