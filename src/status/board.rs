@@ -19,6 +19,8 @@ use crate::model::time::{Now, UnixNanos};
 /// What is going on now.
 #[derive(Debug)]
 pub struct Board {
+    /// The revision that this agent began at.
+    first: u64,
     revision: u64,
     agent: Agent,
     engines: BTreeMap<u32, Engine>,
@@ -31,10 +33,12 @@ pub struct Board {
 }
 
 impl Board {
-    /// An empty one.
-    pub fn new(agent: Agent) -> Self {
+    /// An empty one of an agent that begins at `now`.
+    pub fn new(agent: Agent, now: UnixNanos) -> Self {
+        let first = first_revision(now);
         Self {
-            revision: 1,
+            first,
+            revision: first,
             agent,
             engines: BTreeMap::new(),
             next_engine: 0,
@@ -179,7 +183,8 @@ impl Board {
 
     /// What has changed since a revision; everything if that was 0, if it is of another agent, or too long ago.
     pub fn since(&self, revision: u64, totals: Totals, at: UnixNanos) -> Delta {
-        let whole = revision == 0 || revision > self.revision || !self.gone.reaches(revision);
+        let known = self.first..=self.revision;
+        let whole = revision == 0 || !known.contains(&revision) || !self.gone.reaches(revision);
         let revision = if whole { 0 } else { revision };
         let changed = |engine: &Engine| {
             let id = engine.row.id;
@@ -237,6 +242,12 @@ impl Board {
     pub fn engine_rows(&self) -> Vec<EngineRow> {
         self.engines.values().map(Engine::row).collect()
     }
+}
+
+/// Above all revisions of an agent that began earlier, unless that changed more than 1024 times a millisecond; below 2⁵³ until
+/// the year 2248, so that a number of JavaScript holds it.
+fn first_revision(began: UnixNanos) -> u64 {
+    began.millis().saturating_mul(1024).max(1)
 }
 
 impl Export {

@@ -55,7 +55,7 @@ fn usage(received: i64, periods: i64, throttled: i64, seconds: u64) -> Box<Usage
 }
 
 fn board() -> (Board, u32) {
-    let mut board = Board::new(Agent::default());
+    let mut board = Board::new(Agent::default(), at(0).wall);
     let engine = board.engine("e".into(), "unix:///e".into());
     (board, engine)
 }
@@ -151,6 +151,20 @@ fn who_missed_more_than_is_kept_is_told_everything_anew() {
     let next = since(&board, board.revision() - 1);
     assert!(!next.whole && next.gone.len() == 1, "{next:?}");
     assert!(since(&board, board.revision() + 1).whole, "of an agent before this one");
+}
+
+#[test]
+fn who_comes_from_an_agent_before_this_one_is_told_everything_anew() {
+    let (mut earlier, _) = board();
+    for _ in 0..1000 {
+        earlier.set_agent(|agent| agent.pid += 1);
+    }
+    let later = Board::new(Agent::default(), UnixNanos(at(0).wall.0 + SECOND / 1000));
+    assert!(since(&later, earlier.revision()).whole);
+    let now = later.revision();
+    assert!(!since(&later, now).whole && since(&later, now - 1).whole && since(&later, 0).whole);
+    let in_two_centuries = Board::new(Agent::default(), UnixNanos(8_700_000_000 * SECOND));
+    assert!(in_two_centuries.revision() < 1 << 53, "a number of JavaScript holds it");
 }
 
 #[tokio::test(start_paused = true)]
