@@ -201,7 +201,9 @@ impl Board {
             containers: self.engines.values().flat_map(changed).collect(),
             gone: if whole { Vec::new() } else { self.gone.since(revision) },
             retractions: self.retractions.since(revision),
+            missed_retractions: !self.retractions.reaches(revision),
             notes: self.notes.since(revision),
+            missed_notes: !self.notes.reaches(revision),
             export: self.export.clone(),
             outbox: self.outbox.clone(),
         }

@@ -12,6 +12,7 @@ use crate::model::batch::Reason;
 use crate::model::container::{ContainerId, Details, Labels, Listed, State};
 use crate::model::observation::{EngineStatus, Facts, Observation, Usage};
 use crate::model::sample::{Cpu, Network, Sample, Traffic};
+use crate::model::series::Resource;
 use crate::model::time::{Clock, Monotonic, Now, UnixNanos};
 
 const SECOND: u64 = 1_000_000_000;
@@ -291,4 +292,26 @@ fn an_engine_that_is_called_otherwise_is_shown_by_that_and_is_the_same_engine() 
     board.called(engine, &"renamed".into());
     let delta = since(&board, seen);
     assert_eq!((delta.engines[0].id, &*delta.engines[0].name, delta.revision > seen), (engine, "renamed", true));
+}
+
+#[test]
+fn who_missed_retractions_or_notes_for_good_is_told_so() {
+    let (mut board, _) = board();
+    let before = board.revision();
+    let missed = |board: &Board, revision| {
+        let delta = since(board, revision);
+        (delta.whole, delta.retractions.len(), delta.missed_retractions, delta.notes.len(), delta.missed_notes)
+    };
+    let retract = |board: &mut Board| {
+        board.retracted("e".into(), &Resource::new(Vec::new(), &[]), 1, Reason::EngineDown, UnixNanos(SECOND));
+    };
+    (0..RETRACTIONS).for_each(|_| retract(&mut board));
+    (0..NOTES).for_each(|_| board.note(Note::default()));
+    assert_eq!(missed(&board, before), (false, RETRACTIONS, false, NOTES, false));
+    let between = board.revision();
+    retract(&mut board);
+    board.note(Note::default());
+    assert_eq!(missed(&board, before), (false, RETRACTIONS, true, NOTES, true));
+    assert_eq!(missed(&board, between), (false, 1, false, 1, false));
+    assert_eq!(missed(&board, 0), (true, RETRACTIONS, true, NOTES, true));
 }
