@@ -19,8 +19,9 @@ use crate::model::observation::{Facts, Usage};
 use crate::model::time::Clock;
 use crate::outbox::Queue;
 use crate::pipeline::{Control, Look, Pipeline};
-use crate::status::{Board, EngineRow, Handle, Whom};
+use crate::status::{Board, EngineRow, Handle, Totals, Whom};
 use crate::telemetry::Telemetry;
+use crate::telemetry::event::DropReason;
 use crate::telemetry::log::Log;
 
 /// So many wishes wait for the agent at a time; further ones wait for room.
@@ -127,7 +128,9 @@ impl Operations for Operating {
     }
 
     async fn flush(&self, within: Duration) -> bool {
-        tokio::time::timeout(within, self.queue.drained()).await.is_ok()
+        let totals = || self.board.since(self.board.look(Board::revision)).totals;
+        let before = lost(&totals());
+        tokio::time::timeout(within, self.queue.drained()).await.is_ok() && lost(&totals()) == before
     }
 
     async fn reload(&self) -> Result<Reloaded, Ending> {
@@ -222,6 +225,12 @@ impl Operating {
     }
 }
 
+/// How many points left the outbox, or did not get into it, though no collector has them.
+fn lost(totals: &Totals) -> u64 {
+    let given_up = totals.dropped.iter().filter(|(why, _)| ***why != *DropReason::Unusable.as_str());
+    given_up.map(|(_, points)| points).sum::<u64>() + totals.rejected
+}
+
 /// The engines of the board by the names that their pipelines, by endpoint, have now: the board hears of a new name with the
 /// next thing that happens.
 fn called_now<'a>(rows: Vec<EngineRow>, pipelines: impl Iterator<Item = &'a (Text, Text)> + Clone) -> Vec<EngineRow> {
@@ -278,6 +287,12 @@ mod tests {
         let rows = vec![engine(0, "same", "unix:///a"), engine(1, "old", "unix:///b"), engine(2, "stuck", "unix:///c")];
         let names: Vec<_> = called_now(rows, pipelines.iter()).into_iter().map(|row| (row.id, row.name)).collect();
         assert_eq!(names, [(0, "same".into()), (1, "new".into()), (2, "stuck".into())]);
+    }
+
+    #[test]
+    fn points_are_lost_that_the_collector_refuses_and_not_those_that_cannot_be_sent() {
+        let dropped = [("unusable".into(), 7), ("refused".into(), 20), ("outbox_full".into(), 300)].into();
+        assert_eq!(lost(&Totals { dropped, rejected: 4000, ..Totals::default() }), 4320);
     }
 
     #[test]

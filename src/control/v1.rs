@@ -118,7 +118,8 @@ pub struct FlushRequest {
 /// What became of the outbox.
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct FlushResponse {
-    /// Whether the collector has everything that waited.
+    /// Whether nothing waited at some moment within that time, and the collector has all of it: no point was dropped or rejected
+    /// meanwhile. What is found out meanwhile is waited for, too.
     #[prost(bool, tag = "1")]
     pub flushed: bool,
     /// What waits now.
