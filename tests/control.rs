@@ -10,6 +10,7 @@ use std::time::Duration;
 use dockpulse::control::{Address, Client, Error};
 use dockpulse::status::Delta;
 use futures_util::StreamExt;
+use rustix::process::Signal;
 use tempfile::TempDir;
 
 #[expect(dead_code, reason = "other tests use more of it")]
@@ -131,4 +132,29 @@ async fn a_second_agent_is_told_who_has_the_socket_and_a_killed_one_s_is_taken_o
         }
     }
     panic!("the socket is not taken over: {}", agent.rig.log());
+}
+
+#[tokio::test]
+async fn an_engine_that_a_reload_renames_is_shown_and_asked_by_its_new_name() {
+    let agent = Agent::start().await;
+    let client = agent.client().await;
+    let before = client.status().await.unwrap().engines.remove(0);
+    let settings = agent.rig.folder.path().join("settings.yaml");
+    let text = fs::read_to_string(&settings).unwrap();
+    fs::write(&settings, text.replace("name: vm,", "name: renamed,")).unwrap();
+    agent.rig.agent().signal(Signal::HUP);
+    let mut deltas = Box::pin(client.watch(0, Duration::from_millis(50)).await.unwrap());
+    let shown = async {
+        while let Some(delta) = deltas.next().await {
+            let engine = delta.unwrap().engines.remove(0);
+            if &*engine.name == "renamed" {
+                return engine.id;
+            }
+        }
+        panic!("the agent has ended");
+    };
+    let id = tokio::time::timeout(Duration::from_secs(60), shown).await.expect("it is shown by its new name");
+    assert_eq!(id, before.id, "it is the same engine");
+    assert_eq!(&*client.container("web").await.unwrap().report.engine.name, "renamed");
+    agent.rig.end().await;
 }

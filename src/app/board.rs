@@ -120,13 +120,17 @@ impl Teller {
     }
 
     /// Something was found out.
-    pub(super) fn found(&self, observation: Observation) {
+    pub(super) fn found(&self, observation: Observation, pipeline: &Pipeline) {
         let Some((board, engine)) = &self.to else { return };
+        let name = pipeline.engine_name();
         let cpu = match &observation {
             Observation::Vouched(_, usage) => convert::cpu_usage(usage),
             _ => None,
         };
-        board.tell(|board| board.observed(*engine, observation, cpu, self.clock.now()));
+        board.tell(|board| {
+            board.called(*engine, &name);
+            board.observed(*engine, observation, cpu, self.clock.now());
+        });
     }
 
     /// Something was decided.
@@ -134,6 +138,7 @@ impl Teller {
         let Some((board, engine)) = &self.to else { return };
         let (name, at) = (pipeline.engine_name(), self.clock.now().wall);
         board.tell(|board| {
+            board.called(*engine, &name);
             board.published(*engine, &commit.changes, pipeline.live());
             for ended in &commit.ended {
                 board.retracted(name.clone(), &ended.resource, ended.series, ended.reason, at);
@@ -147,9 +152,13 @@ impl Teller {
         if let Happening::ContainerFailed { id, error, what: Failing::Stats, .. } = happening {
             board.tell(|board| board.failed(*engine, id, error.to_string().into()));
         }
-        if let Some(news) = news(happening, pipeline) {
-            board.tell(|board| board.happened(*engine, news, self.clock.now()));
-        }
+        let (name, news) = (pipeline.engine_name(), news(happening));
+        board.tell(|board| {
+            board.called(*engine, &name);
+            if let Some(news) = news {
+                board.happened(*engine, news, self.clock.now());
+            }
+        });
     }
 }
 
@@ -161,9 +170,9 @@ impl Drop for Teller {
     }
 }
 
-fn news(happening: &Happening, pipeline: &Pipeline) -> Option<EngineNews> {
+fn news(happening: &Happening) -> Option<EngineNews> {
     Some(match happening {
-        Happening::Connected(info) => EngineNews::Connected(pipeline.engine_name(), info.clone()),
+        Happening::Connected(info) => EngineNews::Connected(info.clone()),
         Happening::EngineFailed { error, retry_in, .. } => EngineNews::Failed(error.to_string().into(), *retry_in),
         Happening::EngineRecovered { .. } => EngineNews::Recovered,
         Happening::EventsOpen => EngineNews::Events(true),

@@ -19,8 +19,9 @@ use crate::model::observation::{Facts, Usage};
 use crate::model::time::Clock;
 use crate::outbox::Queue;
 use crate::pipeline::{Control, Look, Pipeline};
-use crate::status::{Board, EngineRow, Handle, Whom};
+use crate::status::{Board, EngineRow, Handle, Totals, Whom};
 use crate::telemetry::Telemetry;
+use crate::telemetry::event::DropReason;
 use crate::telemetry::log::Log;
 
 /// So many wishes wait for the agent at a time; further ones wait for room.
@@ -110,15 +111,15 @@ impl Operating {
 #[async_trait]
 impl Operations for Operating {
     async fn probe(&self, engine: Option<&str>) -> Result<Vec<Probed>, UnknownEngine> {
-        let all = self.board.look(Board::engine_names);
-        let of = |name: &Text| engine.is_none_or(|wanted| *wanted == **name);
-        let asked: Vec<_> = all.iter().filter(|(_, name)| of(name)).cloned().collect();
+        let looked = self.pipelines(|pipeline| Some((pipeline.endpoint().clone(), pipeline.engine_name()))).await;
+        let all = called_now(self.board.look(Board::engine_rows), looked.iter().map(|(_, of)| of));
+        let asked: Vec<_> = all.iter().filter(|row| engine.is_none_or(|wanted| *wanted == *row.name)).collect();
         if asked.is_empty() && engine.is_some() {
-            return Err(UnknownEngine { known: all.into_iter().map(|(_, name)| name).collect() });
+            return Err(UnknownEngine { known: all.into_iter().map(|row| row.name).collect() });
         }
-        let waiting: Vec<_> = asked.into_iter().map(|(id, name)| self.ended(id, name)).collect();
-        for (control, name) in self.pipelines(|pipeline| Some(pipeline.engine_name())).await {
-            if of(&name) {
+        let waiting: Vec<_> = asked.iter().map(|row| self.ended(row.id, row.name.clone())).collect();
+        for (control, (endpoint, _)) in looked {
+            if asked.iter().any(|row| row.endpoint == endpoint) {
                 // A pipeline that is behind with so many requests has one of this kind already.
                 let _ = control.try_send(Control::Probe);
             }
@@ -127,7 +128,9 @@ impl Operations for Operating {
     }
 
     async fn flush(&self, within: Duration) -> bool {
-        tokio::time::timeout(within, self.queue.drained()).await.is_ok()
+        let totals = || self.board.since(self.board.look(Board::revision)).totals;
+        let before = lost(&totals());
+        tokio::time::timeout(within, self.queue.drained()).await.is_ok() && lost(&totals()) == before
     }
 
     async fn reload(&self) -> Result<Reloaded, Ending> {
@@ -165,7 +168,9 @@ impl Operations for Operating {
         let (row, engine, sample) = looked.ok_or(NoContainer::Gone)?;
         let loaded = self.in_effect.get();
         let report = self.pipelines(move |pipeline| {
-            let is_it = pipeline.engine_name() == engine.name && pipeline.facts(&id).is_some();
+            // Two engines may be called alike, and one that was renamed is known by its old name for a moment.
+            let engine = EngineRow { name: pipeline.engine_name(), ..engine.clone() };
+            let is_it = *pipeline.endpoint() == engine.endpoint;
             is_it.then(|| explain::running(&loaded, pipeline, &engine, &id, sample.as_ref())).flatten()
         });
         let (_, report) = report.await.into_iter().next().ok_or(NoContainer::Gone)?;
@@ -220,6 +225,22 @@ impl Operating {
     }
 }
 
+/// How many points left the outbox, or did not get into it, though no collector has them.
+fn lost(totals: &Totals) -> u64 {
+    let given_up = totals.dropped.iter().filter(|(why, _)| ***why != *DropReason::Unusable.as_str());
+    given_up.map(|(_, points)| points).sum::<u64>() + totals.rejected
+}
+
+/// The engines of the board by the names that their pipelines, by endpoint, have now: the board hears of a new name with the
+/// next thing that happens.
+fn called_now<'a>(rows: Vec<EngineRow>, pipelines: impl Iterator<Item = &'a (Text, Text)> + Clone) -> Vec<EngineRow> {
+    let now = |row: EngineRow| match pipelines.clone().find(|(endpoint, _)| *endpoint == row.endpoint) {
+        Some((_, name)) => EngineRow { name: name.clone(), ..row },
+        None => row,
+    };
+    rows.into_iter().map(now).collect()
+}
+
 /// How the probe went that was wanted at `asked`; nothing as long as it runs.
 fn outcome(before: &EngineRow, now: Option<EngineRow>, asked: u64) -> Option<Result<crate::status::ProbeRow, Text>> {
     let Some(now) = now else { return Some(Err("it is no longer watched".into())) };
@@ -254,6 +275,24 @@ mod tests {
         assert_eq!(after(row(4, probe(10_400, 0), None)), Some(Ok(probe(10_400, 0).unwrap())), "one was joined");
         assert_eq!(after(row(4, probe(10_001, 2), None)), None, "it was cut short for the one that is wanted");
         assert_eq!(after(row(4, probe(10_700, 2), None)), Some(Ok(probe(10_700, 2).unwrap())), "it was begun for it");
+    }
+
+    #[test]
+    fn an_engine_is_known_by_the_name_that_it_has_since_the_last_reload() {
+        let engine = |id, name: &str, endpoint: &str| {
+            let (name, endpoint) = (name.into(), endpoint.into());
+            EngineRow { id, name, endpoint, ..EngineRow::default() }
+        };
+        let pipelines = [("unix:///b".into(), "new".into()), ("unix:///a".into(), "same".into())];
+        let rows = vec![engine(0, "same", "unix:///a"), engine(1, "old", "unix:///b"), engine(2, "stuck", "unix:///c")];
+        let names: Vec<_> = called_now(rows, pipelines.iter()).into_iter().map(|row| (row.id, row.name)).collect();
+        assert_eq!(names, [(0, "same".into()), (1, "new".into()), (2, "stuck".into())]);
+    }
+
+    #[test]
+    fn points_are_lost_that_the_collector_refuses_and_not_those_that_cannot_be_sent() {
+        let dropped = [("unusable".into(), 7), ("refused".into(), 20), ("outbox_full".into(), 300)].into();
+        assert_eq!(lost(&Totals { dropped, rejected: 4000, ..Totals::default() }), 4320);
     }
 
     #[test]

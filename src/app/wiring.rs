@@ -76,7 +76,7 @@ pub(super) fn drive(watched: Watched, control: mpsc::Receiver<Control>, way: &Wa
             teller.happened(&happening, pipeline);
             observing.happened(pipeline.engine_name(), happening, spent);
         }),
-        found: Box::new(move |observation, _| finding.found(observation)),
+        found: Box::new(move |observation, pipeline| finding.found(observation, pipeline)),
         devices: devices::names,
     }
 }

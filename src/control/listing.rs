@@ -71,7 +71,8 @@ impl<'a> Mark<'a> {
 
 /// The conditions of a request.
 struct Wanted<'a> {
-    engine: Option<u32>,
+    /// The engines that are called so: several may be.
+    engines: Option<Vec<u32>>,
     states: &'a [String],
     text: String,
     failing: bool,
@@ -79,32 +80,34 @@ struct Wanted<'a> {
 
 impl<'a> Wanted<'a> {
     fn of(request: &'a ListContainersRequest, engines: &[EngineRow]) -> Result<Self, Refused> {
-        let engine = match request.engine.as_str() {
+        let engines = match request.engine.as_str() {
             "" => None,
-            name => Some(engine(name, engines)?),
+            name => Some(called(name, engines)?),
         };
         let known = || State::KNOWN.into_iter().chain([State::Unknown]).map(State::as_str);
         if let Some(unknown) = request.states.iter().find(|state| known().all(|known| known != state.as_str())) {
             let known: Vec<_> = known().collect();
             return Err(format!("there is no state {}; there are {}", unknown.escape_debug(), known.join(", ")));
         }
-        Ok(Self { engine, states: &request.states, text: request.text.to_lowercase(), failing: request.failing })
+        Ok(Self { engines, states: &request.states, text: request.text.to_lowercase(), failing: request.failing })
     }
 
     fn has(&self, row: &ContainerRow) -> bool {
         let holds = |text: &Text| text.to_lowercase().contains(&self.text);
-        self.engine.is_none_or(|engine| engine == row.engine)
+        self.engines.as_ref().is_none_or(|engines| engines.contains(&row.engine))
             && (self.states.is_empty() || self.states.iter().any(|state| **state == *row.state))
             && (!self.failing || row.failing.is_some())
             && (self.text.is_empty() || row.id.starts_with(&self.text) || holds(&row.name) || holds(&row.image))
     }
 }
 
-fn engine(name: &str, engines: &[EngineRow]) -> Result<u32, Refused> {
-    engines.iter().find(|engine| *engine.name == *name).map(|engine| engine.id).ok_or_else(|| {
-        let known = engines.iter().map(|engine| engine.name.clone()).collect::<Vec<_>>();
-        no_engine(name, &known)
-    })
+fn called(name: &str, engines: &[EngineRow]) -> Result<Vec<u32>, Refused> {
+    let ids: Vec<_> = engines.iter().filter(|engine| *engine.name == *name).map(|engine| engine.id).collect();
+    if ids.is_empty() {
+        let known: Vec<_> = engines.iter().map(|engine| engine.name.clone()).collect();
+        return Err(no_engine(name, &known));
+    }
+    Ok(ids)
 }
 
 /// Says that no engine is called so, and which there are.

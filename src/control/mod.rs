@@ -11,6 +11,7 @@ mod client;
 mod events;
 mod listing;
 mod operations;
+mod preface;
 mod report;
 mod rows;
 pub mod screen;

@@ -18,7 +18,7 @@ pub trait Operations: Send + Sync + 'static {
     /// No engine is called so.
     async fn probe(&self, engine: Option<&str>) -> Result<Vec<Probed>, UnknownEngine>;
 
-    /// Waits until nothing is left to deliver; whether it was so in time.
+    /// Waits until nothing is left to deliver; whether it was so in time, and no point was lost meanwhile.
     async fn flush(&self, within: Duration) -> bool;
 
     /// Reads the settings again.

@@ -63,7 +63,9 @@ impl From<Delta> for v1::Delta {
             containers: all(delta.containers),
             gone: all(delta.gone),
             retractions: all(delta.retractions),
+            missed_retractions: delta.missed_retractions,
             notes: all(delta.notes),
+            missed_notes: delta.missed_notes,
             export: Some(delta.export.into()),
             outbox: Some(delta.outbox.into()),
         }
@@ -82,7 +84,9 @@ impl From<v1::Delta> for Delta {
             containers: all(delta.containers),
             gone: all(delta.gone),
             retractions: all(delta.retractions),
+            missed_retractions: delta.missed_retractions,
             notes: all(delta.notes),
+            missed_notes: delta.missed_notes,
             export: delta.export.unwrap_or_default().into(),
             outbox: delta.outbox.unwrap_or_default().into(),
         }

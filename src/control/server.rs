@@ -25,6 +25,7 @@ use tower_service::Service as _;
 use super::DESCRIPTORS;
 use super::address::Address;
 use super::operations::Operations;
+use super::preface::Begins;
 use super::service::{LONGEST_FLUSH, Service};
 use super::socket::{ListenError, Listener};
 use super::v1::control_service_server::ControlServiceServer;
@@ -39,6 +40,8 @@ const REQUEST_BYTES: usize = 64 << 10;
 const HEAD_BYTES: u32 = 16 << 10;
 /// What is buffered of answers that a client does not read.
 const BUFFER_BYTES: usize = 64 << 10;
+/// Who connects says within this time that it speaks HTTP/2.
+const BEGINS_WITHIN: Duration = Duration::from_secs(5);
 /// A connection is asked so often whether it lives.
 const IDLE: Duration = Duration::from_secs(60);
 const PING_ANSWER: Duration = Duration::from_secs(10);
@@ -123,7 +126,7 @@ async fn connection(stream: Box<dyn Stream>, _place: OwnedSemaphorePermit, front
         .max_concurrent_streams(STREAMS)
         .max_header_list_size(HEAD_BYTES)
         .max_send_buf_size(BUFFER_BYTES)
-        .serve_connection(TokioIo::new(stream), service);
+        .serve_connection(TokioIo::new(Begins::within(BEGINS_WITHIN, stream)), service);
     // A broken connection is the caller's to notice.
     let _ = watcher.watch(conversation).await;
 }

@@ -228,9 +228,10 @@ pub(super) fn messages(mut delta: Delta, asked: u64) -> VecDeque<Delta> {
     let mut rest = delta.containers.split_off(delta.containers.len().min(MOST_OF_MESSAGE));
     while !rest.is_empty() {
         let more = rest.split_off(rest.len().min(MOST_OF_MESSAGE));
-        let (gone, retractions, notes) = Default::default();
+        let (gone, retractions, missed_retractions, notes, missed_notes) = Default::default();
         let said = std::mem::take(&mut delta.containers);
-        let next = Delta { whole: false, containers: rest, gone, retractions, notes, ..delta.clone() };
+        let further = Delta { gone, retractions, missed_retractions, notes, missed_notes, ..delta.clone() };
+        let next = Delta { whole: false, containers: rest, ..further };
         out.push_back(Delta { containers: said, revision: before, ..std::mem::replace(&mut delta, next) });
         rest = more;
     }

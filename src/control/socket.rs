@@ -1,6 +1,6 @@
 //! Listens at a unix socket that is its owner's from its first moment on, or at a port on loopback.
 
-use std::fs::{self, DirBuilder, File};
+use std::fs::{self, DirBuilder, File, TryLockError};
 use std::io;
 use std::net::SocketAddr;
 use std::os::unix::fs::{DirBuilderExt, FileTypeExt, MetadataExt, PermissionsExt};
@@ -21,6 +21,11 @@ const FOLDER_MODE: u32 = 0o755;
 const LONGEST: usize = 107;
 /// Who listens accepts within this time.
 const ANSWERS_WITHIN: Duration = Duration::from_secs(1);
+
+/// Who begins at the same time has the folder for no longer than this.
+pub(super) const LOCK_WITHIN: Duration = Duration::from_secs(2);
+/// Between two looks whether it is free.
+const LOCK_PAUSE: Duration = Duration::from_millis(20);
 
 /// An address cannot be listened on.
 #[derive(Debug, thiserror::Error)]
@@ -150,17 +155,26 @@ async fn unix(path: &Path) -> Result<Listener, ListenError> {
     let folder = path.parent().unwrap_or(Path::new("/"));
     let made = DirBuilder::new().recursive(true).mode(FOLDER_MODE).create(folder);
     made.map_err(system(format!("make the folder {}", folder.display())))?;
-    // Two that begin at once do not take each other's socket for that of a dead one. The lock goes with the file's handle;
-    // where locks cannot be had it is done without.
-    let lock = File::open(folder).ok();
-    if let Some(folder) = &lock {
-        let _ = folder.try_lock();
-    }
+    let lock = lock(folder).await;
     make_way(path).await?;
     let (bound, file) = bind(path, folder)?;
     drop(lock);
     let listening = bound.set_nonblocking(true).and_then(|()| UnixListener::from_std(bound));
     Ok(Listener::Unix(listening.map_err(system(format!("listen on {}", path.display())))?, file))
+}
+
+/// Two that begin at once do not take each other's socket for that of a dead one. The lock goes with the file's handle. It is
+/// done without where locks cannot be had, and if somebody keeps it: everybody who may read the folder can, and must not keep
+/// an agent from listening.
+async fn lock(folder: &Path) -> Option<File> {
+    let folder = File::open(folder).ok()?;
+    let taken = async {
+        while let Err(TryLockError::WouldBlock) = folder.try_lock() {
+            tokio::time::sleep(LOCK_PAUSE).await;
+        }
+    };
+    let _ = tokio::time::timeout(LOCK_WITHIN, taken).await;
+    Some(folder)
 }
 
 /// Nobody listens at a path, and nothing else is there.

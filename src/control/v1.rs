@@ -65,7 +65,8 @@ pub struct GetContainerResponse {
 /// Asks for everything and then for what changes.
 #[derive(Clone, Copy, PartialEq, ::prost::Message)]
 pub struct WatchRequest {
-    /// `revision` of the last answer: what has changed since then comes. 0, or one that is too old: everything comes first.
+    /// `revision` of the last answer: what has changed since then comes. 0, or one that is too old or of another run of the agent:
+    /// everything comes first.
     #[prost(uint64, tag = "1")]
     pub revision: u64,
     /// The least time between two answers, in seconds: 0.05 to 60; 0: 1.
@@ -117,7 +118,8 @@ pub struct FlushRequest {
 /// What became of the outbox.
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct FlushResponse {
-    /// Whether the collector has everything that waited.
+    /// Whether nothing waited at some moment within that time, and the collector has all of it: no point was dropped or rejected
+    /// meanwhile. What is found out meanwhile is waited for, too.
     #[prost(bool, tag = "1")]
     pub flushed: bool,
     /// What waits now.
@@ -202,6 +204,13 @@ pub struct Delta {
     /// What waits to be delivered.
     #[prost(message, optional, tag = "12")]
     pub outbox: ::core::option::Option<Outbox>,
+    /// Whether there were retractions besides these that are not told: more than 512 came since the answer before. The totals
+    /// have counted them.
+    #[prost(bool, tag = "13")]
+    pub missed_retractions: bool,
+    /// Whether there were lines of the log besides these that are not told: more than 256 came since the answer before.
+    #[prost(bool, tag = "14")]
+    pub missed_notes: bool,
 }
 /// The agent, and how it is set.
 #[derive(Clone, PartialEq, ::prost::Message)]

@@ -237,6 +237,11 @@ impl Pipeline {
         &self.settings.convert.identity.engine_key
     }
 
+    /// Where the engine is. Other settings do not change it.
+    pub fn endpoint(&self) -> &Text {
+        &self.settings.endpoint
+    }
+
     /// What the engine is called now.
     pub fn engine_name(&self) -> Text {
         self.name(&self.settings)

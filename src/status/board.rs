@@ -2,18 +2,16 @@
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
-use std::time::Duration;
 
-use super::numbers::Last;
+use super::engine::{Container, Engine, EngineNews, small};
 use super::record::{GONE, NOTES, RETRACTIONS, Recent};
 use super::rows::{
-    Agent, ContainerRow, Delivery, Delta, EngineRow, Export, Gone, Note, Outbox, ProbeRow, Retraction, Totals, Whom,
+    Agent, ContainerRow, Delivery, Delta, EngineRow, Export, Gone, Note, Outbox, Retraction, Totals, Whom,
 };
 use crate::model::Text;
 use crate::model::batch::Reason;
-use crate::model::container::{ContainerId, State};
-use crate::model::engine::EngineInfo;
-use crate::model::observation::{EngineStatus, Facts, Observation, Usage};
+use crate::model::container::ContainerId;
+use crate::model::observation::{Facts, Observation, Usage};
 use crate::model::published::{Change, Owner};
 use crate::model::series::Resource;
 use crate::model::time::{Now, UnixNanos};
@@ -21,6 +19,8 @@ use crate::model::time::{Now, UnixNanos};
 /// What is going on now.
 #[derive(Debug)]
 pub struct Board {
+    /// The revision that this agent began at.
+    first: u64,
     revision: u64,
     agent: Agent,
     engines: BTreeMap<u32, Engine>,
@@ -32,46 +32,13 @@ pub struct Board {
     outbox: Outbox,
 }
 
-#[derive(Debug)]
-struct Engine {
-    row: EngineRow,
-    containers: HashMap<ContainerId, Container>,
-}
-
-#[derive(Debug)]
-struct Container {
-    /// At which it changed last.
-    revision: u64,
-    facts: Arc<Facts>,
-    /// The sample that its series are made of, while they can be vouched for.
-    usage: Option<Box<Usage>>,
-    last: Option<Last>,
-    failing: Option<Text>,
-    series: u32,
-}
-
-/// What has happened to an engine as a whole.
-#[derive(Debug, Clone)]
-pub enum EngineNews {
-    /// It said what it is, and is called so.
-    Connected(Text, Arc<EngineInfo>),
-    /// It failed, and is tried again in so long.
-    Failed(Text, Duration),
-    /// It answers again.
-    Recovered,
-    /// Its events come, or do not.
-    Events(bool),
-    /// A probe ended.
-    Probed(ProbeRow),
-    /// So many containers are left out for there being too many.
-    OverCap(u32),
-}
-
 impl Board {
-    /// An empty one.
-    pub fn new(agent: Agent) -> Self {
+    /// An empty one of an agent that begins at `now`.
+    pub fn new(agent: Agent, now: UnixNanos) -> Self {
+        let first = first_revision(now);
         Self {
-            revision: 1,
+            first,
+            revision: first,
             agent,
             engines: BTreeMap::new(),
             next_engine: 0,
@@ -107,6 +74,14 @@ impl Board {
         self.engines.insert(id, Engine { row, containers: HashMap::new() });
         self.turn();
         id
+    }
+
+    /// An engine is called so from now on: other settings may have renamed it.
+    pub fn called(&mut self, engine: u32, name: &Text) {
+        if let Some(engine) = self.engines.get_mut(&engine).filter(|engine| engine.row.name != *name) {
+            engine.row.name = name.clone();
+            self.turn();
+        }
     }
 
     /// An engine is no longer watched.
@@ -208,7 +183,8 @@ impl Board {
 
     /// What has changed since a revision; everything if that was 0, if it is of another agent, or too long ago.
     pub fn since(&self, revision: u64, totals: Totals, at: UnixNanos) -> Delta {
-        let whole = revision == 0 || revision > self.revision || !self.gone.reaches(revision);
+        let known = self.first..=self.revision;
+        let whole = revision == 0 || !known.contains(&revision) || !self.gone.reaches(revision);
         let revision = if whole { 0 } else { revision };
         let changed = |engine: &Engine| {
             let id = engine.row.id;
@@ -221,11 +197,13 @@ impl Board {
             at: at.millis(),
             agent: self.agent.clone(),
             totals,
-            engines: self.engines.values().map(Engine::row).collect(),
+            engines: self.engine_rows(),
             containers: self.engines.values().flat_map(changed).collect(),
             gone: if whole { Vec::new() } else { self.gone.since(revision) },
             retractions: self.retractions.since(revision),
+            missed_retractions: !self.retractions.reaches(revision),
             notes: self.notes.since(revision),
+            missed_notes: !self.notes.reaches(revision),
             export: self.export.clone(),
             outbox: self.outbox.clone(),
         }
@@ -262,112 +240,16 @@ impl Board {
         self.engines.get(&engine).map(Engine::row)
     }
 
-    /// The engines' numbers with their names.
-    pub fn engine_names(&self) -> Vec<(u32, Text)> {
-        self.engines.iter().map(|(id, engine)| (*id, engine.row.name.clone())).collect()
+    /// The engines.
+    pub fn engine_rows(&self) -> Vec<EngineRow> {
+        self.engines.values().map(Engine::row).collect()
     }
 }
 
-impl Engine {
-    fn row(&self) -> EngineRow {
-        EngineRow { watched: small(self.containers.len()), ..self.row.clone() }
-    }
-
-    fn state(&mut self, facts: Arc<Facts>, revision: u64) {
-        match self.containers.get_mut(&facts.listed.id) {
-            Some(container) if container.facts == facts => {}
-            Some(container) => {
-                if !facts.listed.state.is_running() {
-                    container.failing = None;
-                }
-                (container.facts, container.revision) = (facts, revision);
-            }
-            None => {
-                let id = facts.listed.id.clone();
-                let container = Container { revision, facts, usage: None, last: None, failing: None, series: 0 };
-                self.containers.insert(id, container);
-            }
-        }
-    }
-
-    fn vouched(&mut self, facts: Arc<Facts>, usage: Box<Usage>, cpu: Option<f64>, at: UnixNanos, revision: u64) {
-        self.state(facts.clone(), revision);
-        if let Some(container) = self.containers.get_mut(&facts.listed.id) {
-            container.last = Some(Last::of(&facts, &usage, cpu, container.last.as_ref(), at));
-            container.usage = Some(usage);
-            container.failing = None;
-            container.revision = revision;
-        }
-    }
-
-    fn unvouched(&mut self, id: &ContainerId, revision: u64) {
-        if let Some(container) = self.containers.get_mut(id) {
-            (container.usage, container.last, container.revision) = (None, None, revision);
-        }
-    }
-
-    fn status(&mut self, status: &EngineStatus) {
-        self.row.up = Some(status.up);
-        self.row.last_success = status.last_success.is_known().then(|| status.last_success.millis());
-        let counts = status.containers.iter().flatten();
-        self.row.states = State::KNOWN.iter().zip(counts).map(|(state, n)| (state.as_str().into(), *n)).collect();
-    }
-
-    fn happened(&mut self, news: EngineNews, now: Now) {
-        let row = &mut self.row;
-        match news {
-            EngineNews::Connected(name, info) => {
-                row.name = name;
-                (row.runtime, row.version) = (info.runtime.clone(), info.version.clone());
-                (row.host, row.arch) = (info.host_name.clone(), info.host_arch.clone());
-                row.api = Some(info.api.to_string().into());
-            }
-            EngineNews::Failed(why, retry_in) => {
-                row.up = Some(false);
-                row.error = Some(why);
-                row.failing_since.get_or_insert(now.wall.millis());
-                row.retry_at = Some(now.wall.after(retry_in).millis());
-            }
-            EngineNews::Recovered => {
-                row.up = Some(true);
-                (row.error, row.failing_since, row.retry_at) = (None, None, None);
-            }
-            EngineNews::Events(come) => row.events = Some(come),
-            EngineNews::Probed(probe) => {
-                row.probes += 1;
-                row.probe = Some(probe);
-            }
-            EngineNews::OverCap(containers) => row.over_cap = containers,
-        }
-    }
-}
-
-impl Container {
-    fn row(&self, engine: u32) -> ContainerRow {
-        let Facts { listed, details, .. } = &*self.facts;
-        let details = details.as_deref();
-        let runs = listed.state.is_running();
-        ContainerRow {
-            engine,
-            id: listed.id.text(),
-            name: listed.display_name(),
-            image: listed.image.clone(),
-            state: listed.state.as_str().into(),
-            health: listed.health.filter(|_| runs).map(|health| health.as_str().into()),
-            exit_code: listed.exit_code.filter(|_| !runs),
-            created: details.and_then(|d| d.created).map(UnixNanos::millis),
-            started: Some(self.facts.run_start).filter(|start| runs && start.is_known()).map(UnixNanos::millis),
-            restarts: details.and_then(|d| d.restart_count),
-            oom_kills: self.facts.oom_kills,
-            series: self.series,
-            numbers: self.last.as_ref().map(|last| last.shown),
-            failing: self.failing.clone(),
-        }
-    }
-}
-
-fn small(count: usize) -> u32 {
-    u32::try_from(count).unwrap_or(u32::MAX)
+/// Above all revisions of an agent that began earlier, unless that changed more than 1024 times a millisecond; below 2⁵³ until
+/// the year 2248, so that a number of JavaScript holds it.
+fn first_revision(began: UnixNanos) -> u64 {
+    began.millis().saturating_mul(1024).max(1)
 }
 
 impl Export {

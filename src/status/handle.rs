@@ -36,7 +36,7 @@ impl fmt::Debug for Handle {
 impl Handle {
     /// An empty board. `totals` says what was counted; it is asked each time somebody looks.
     pub fn new(agent: Agent, clock: Clock, totals: impl Fn() -> Totals + Send + Sync + 'static) -> Self {
-        let board = Board::new(agent);
+        let board = Board::new(agent, clock.now().wall);
         let (revision, _) = watch::channel(board.revision());
         Self { shared: Arc::new(Shared { board: Mutex::new(board), revision, totals: Box::new(totals), clock }) }
     }
@@ -51,7 +51,7 @@ impl Handle {
             let mut board = self.lock();
             (what(&mut board), board.revision())
         };
-        self.shared.revision.send_if_modified(|last| std::mem::replace(last, revision) != revision);
+        self.shared.revision.send_if_modified(|last| newer(last, revision));
         told
     }
 
@@ -90,6 +90,13 @@ impl Handle {
     }
 }
 
+/// Takes a revision that is newer, and says whether it was: who told the board first may come here last.
+fn newer(last: &mut u64, revision: u64) -> bool {
+    let newer = revision > *last;
+    *last = revision.max(*last);
+    newer
+}
+
 /// Reads on from where it was.
 #[derive(Debug)]
 pub struct Reader {
@@ -113,5 +120,17 @@ impl Reader {
         self.revision = delta.revision;
         self.last = Some(self.handle.shared.clock.instant(self.handle.shared.clock.now().mono));
         delta
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_revision_that_is_told_late_does_not_hide_a_newer_one() {
+        let mut last = 5;
+        assert_eq!([7, 6, 7, 8].map(|revision| newer(&mut last, revision)), [true, false, false, true]);
+        assert_eq!(last, 8);
     }
 }

@@ -6,6 +6,7 @@
 //! numbers leave it the moment their series are retracted.
 
 mod board;
+mod engine;
 mod handle;
 mod numbers;
 mod record;
@@ -13,7 +14,8 @@ mod rows;
 #[cfg(test)]
 mod tests;
 
-pub use board::{Board, EngineNews};
+pub use board::Board;
+pub use engine::EngineNews;
 pub use handle::{Handle, Reader};
 pub use record::{GONE, NOTES, RETRACTIONS};
 pub use rows::{

@@ -2,9 +2,9 @@
 
 use std::collections::VecDeque;
 
-/// So many retractions are kept for who comes later.
+/// So many retractions are kept for who comes later; a reader who missed more is told so.
 pub const RETRACTIONS: usize = 512;
-/// So many lines of the log are.
+/// So many lines of the log are, in the same way.
 pub const NOTES: usize = 256;
 /// So many containers that are gone are; a reader who missed more is told everything anew.
 pub const GONE: usize = 4096;

@@ -29,8 +29,12 @@ pub struct Delta {
     pub gone: Vec<Gone>,
     /// Further retractions, oldest first.
     pub retractions: Vec<Retraction>,
+    /// Whether there were others of these that are no longer kept: see [`RETRACTIONS`](super::RETRACTIONS).
+    pub missed_retractions: bool,
     /// Further lines of the log that tell of a change, oldest first.
     pub notes: Vec<Note>,
+    /// Whether there were others of these that are no longer kept: see [`NOTES`](super::NOTES).
+    pub missed_notes: bool,
     /// How delivering goes.
     pub export: Export,
     /// What waits to be delivered.

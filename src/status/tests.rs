@@ -12,6 +12,7 @@ use crate::model::batch::Reason;
 use crate::model::container::{ContainerId, Details, Labels, Listed, State};
 use crate::model::observation::{EngineStatus, Facts, Observation, Usage};
 use crate::model::sample::{Cpu, Network, Sample, Traffic};
+use crate::model::series::Resource;
 use crate::model::time::{Clock, Monotonic, Now, UnixNanos};
 
 const SECOND: u64 = 1_000_000_000;
@@ -55,7 +56,7 @@ fn usage(received: i64, periods: i64, throttled: i64, seconds: u64) -> Box<Usage
 }
 
 fn board() -> (Board, u32) {
-    let mut board = Board::new(Agent::default());
+    let mut board = Board::new(Agent::default(), at(0).wall);
     let engine = board.engine("e".into(), "unix:///e".into());
     (board, engine)
 }
@@ -151,6 +152,20 @@ fn who_missed_more_than_is_kept_is_told_everything_anew() {
     let next = since(&board, board.revision() - 1);
     assert!(!next.whole && next.gone.len() == 1, "{next:?}");
     assert!(since(&board, board.revision() + 1).whole, "of an agent before this one");
+}
+
+#[test]
+fn who_comes_from_an_agent_before_this_one_is_told_everything_anew() {
+    let (mut earlier, _) = board();
+    for _ in 0..1000 {
+        earlier.set_agent(|agent| agent.pid += 1);
+    }
+    let later = Board::new(Agent::default(), UnixNanos(at(0).wall.0 + SECOND / 1000));
+    assert!(since(&later, earlier.revision()).whole);
+    let now = later.revision();
+    assert!(!since(&later, now).whole && since(&later, now - 1).whole && since(&later, 0).whole);
+    let in_two_centuries = Board::new(Agent::default(), UnixNanos(8_700_000_000 * SECOND));
+    assert!(in_two_centuries.revision() < 1 << 53, "a number of JavaScript holds it");
 }
 
 #[tokio::test(start_paused = true)]
@@ -266,4 +281,37 @@ fn an_engine_shows_how_many_containers_are_in_each_state() {
     let row = board.engine_row(engine).expect("an engine");
     assert_eq!((row.states.get("running"), row.states.get("exited")), (Some(&4), Some(&2)));
     assert_eq!((row.up, row.last_success), (Some(true), Some(3000)));
+}
+
+#[test]
+fn an_engine_that_is_called_otherwise_is_shown_by_that_and_is_the_same_engine() {
+    let (mut board, engine) = board();
+    let seen = board.revision();
+    board.called(engine, &"e".into());
+    assert_eq!(board.revision(), seen, "it is called so already");
+    board.called(engine, &"renamed".into());
+    let delta = since(&board, seen);
+    assert_eq!((delta.engines[0].id, &*delta.engines[0].name, delta.revision > seen), (engine, "renamed", true));
+}
+
+#[test]
+fn who_missed_retractions_or_notes_for_good_is_told_so() {
+    let (mut board, _) = board();
+    let before = board.revision();
+    let missed = |board: &Board, revision| {
+        let delta = since(board, revision);
+        (delta.whole, delta.retractions.len(), delta.missed_retractions, delta.notes.len(), delta.missed_notes)
+    };
+    let retract = |board: &mut Board| {
+        board.retracted("e".into(), &Resource::new(Vec::new(), &[]), 1, Reason::EngineDown, UnixNanos(SECOND));
+    };
+    (0..RETRACTIONS).for_each(|_| retract(&mut board));
+    (0..NOTES).for_each(|_| board.note(Note::default()));
+    assert_eq!(missed(&board, before), (false, RETRACTIONS, false, NOTES, false));
+    let between = board.revision();
+    retract(&mut board);
+    board.note(Note::default());
+    assert_eq!(missed(&board, before), (false, RETRACTIONS, true, NOTES, true));
+    assert_eq!(missed(&board, between), (false, 1, false, 1, false));
+    assert_eq!(missed(&board, 0), (true, RETRACTIONS, true, NOTES, true));
 }

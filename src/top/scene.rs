@@ -78,8 +78,21 @@ impl Container {
 impl Scene {
     /// A delta came at a time.
     pub fn apply(&mut self, delta: Delta, came: Monotonic) {
-        let Delta { revision, whole, at, agent, totals, engines, containers, gone, retractions, notes, export, outbox } =
-            delta;
+        let Delta {
+            revision,
+            whole,
+            at,
+            agent,
+            totals,
+            engines,
+            containers,
+            gone,
+            retractions,
+            notes,
+            export,
+            outbox,
+            ..
+        } = delta;
         let before = if whole { self.forget(&agent) } else { HashMap::new() };
         (self.revision, self.at, self.came) = (revision, at, came);
         (self.agent, self.totals, self.export, self.outbox) = (agent, totals, export, outbox);
@@ -144,6 +157,7 @@ impl Scene {
             notes: self.notes.iter().cloned().collect(),
             export: self.export.clone(),
             outbox: self.outbox.clone(),
+            ..Delta::default()
         }
     }
 

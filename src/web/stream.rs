@@ -149,7 +149,7 @@ impl Reading {
     }
 }
 
-/// The id of an event: the agent by when it began, since each counts its revisions anew, and the revision.
+/// The id of an event: the agent by when it began, since a clock that is set back may bring a revision twice, and the revision.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 struct Id {
     agent: u64,

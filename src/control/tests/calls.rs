@@ -348,6 +348,27 @@ async fn an_engine_that_fails_is_seen_by_a_watcher() {
     assert_eq!((row.up, row.error.as_deref()), (Some(false), Some("connection refused")));
 }
 
+#[tokio::test]
+async fn who_connects_and_says_nothing_does_not_keep_a_place() {
+    let rig = rig().await;
+    let Address::Unix(path) = &rig.address else { panic!("a socket") };
+    let mut silent = Vec::new();
+    for _ in 0..40 {
+        silent.push(UnixStream::connect(path).await.unwrap());
+    }
+    for _ in 0..200 {
+        tokio::task::yield_now().await;
+    }
+    tokio::time::pause();
+    tokio::time::advance(Duration::from_secs(6)).await;
+    for _ in 0..200 {
+        tokio::task::yield_now().await;
+    }
+    tokio::time::advance(Duration::from_secs(6)).await;
+    tokio::time::resume();
+    assert!(limited(async { rig.client().await.status().await }).await.is_ok());
+}
+
 #[test]
 fn whose_the_socket_is_that_may_not_be_opened_is_told() {
     let file = tempfile::NamedTempFile::new().unwrap();

@@ -66,7 +66,9 @@ impl Maker {
             containers: self.many(Self::container),
             gone: self.many(|m| Gone { engine: m.small(), id: m.text() }),
             retractions: self.many(Self::retraction),
+            missed_retractions: self.0.bool(),
             notes: self.many(Self::note),
+            missed_notes: self.0.bool(),
             export: self.export(),
             outbox: self.outbox(),
         }

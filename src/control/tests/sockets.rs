@@ -4,10 +4,13 @@ use std::fs;
 use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
 use std::os::unix::net::UnixListener;
 use std::path::Path;
+use std::time::Duration;
 
 use tempfile::TempDir;
 
+use crate::control::socket::LOCK_WITHIN;
 use crate::control::{Address, ListenError, Server};
+use crate::model::time::Clock;
 
 async fn bind(path: &Path) -> Result<Server, ListenError> {
     Server::bind(&Address::Unix(path.to_owned())).await
@@ -111,4 +114,26 @@ async fn a_port_is_of_this_host_alone() {
     let Address::Tcp(address) = server.address() else { panic!("a port") };
     let taken = Server::bind(&Address::Tcp(address)).await.unwrap_err().to_string();
     assert!(taken.contains(&address.to_string()) && taken.contains("another control.listen"), "{taken}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_begins_while_another_does_waits_for_it_but_not_for_ever() {
+    let folder = folder();
+    let path = folder.path().join("s");
+    let other = fs::File::open(folder.path()).unwrap();
+    let clock = Clock::start();
+    other.lock().unwrap();
+    let begun = clock.now().mono;
+    {
+        let mut waiting = std::pin::pin!(bind(&path));
+        let early = tokio::time::timeout(LOCK_WITHIN / 2, &mut waiting).await;
+        assert!(early.is_err() && !path.exists(), "another is looking who listens there");
+        other.unlock().unwrap();
+        drop(waiting.await.unwrap());
+    }
+    assert!(clock.now().mono.since(begun) < LOCK_WITHIN);
+    other.lock().unwrap();
+    let begun = clock.now().mono;
+    bind(&path).await.unwrap();
+    assert!(clock.now().mono.since(begun) < LOCK_WITHIN + Duration::from_secs(1));
 }

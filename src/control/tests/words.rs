@@ -55,7 +55,7 @@ proptest! {
             let before = if whole { 0 } else { 7 };
             prop_assert_eq!(part.revision, if is_last { 70 } else { before });
             prop_assert!(part.containers.len() <= MOST_OF_MESSAGE && (i == 0 || !part.whole));
-            prop_assert!(i == 0 || part.retractions.is_empty());
+            prop_assert!(i == 0 || part.retractions.is_empty() && !part.missed_retractions && !part.missed_notes);
             joined.containers.extend(part.containers.clone());
             joined.revision = part.revision;
         }
@@ -160,4 +160,15 @@ fn gone_containers_are_told_with_the_first_part_alone() {
     let gone = vec![Gone { engine: 0, id: "x".into() }];
     let parts = messages(Delta { containers: rows, gone, ..Delta::default() }, 1);
     assert_eq!(parts.iter().map(|part| part.gone.len()).collect::<Vec<_>>(), [1, 0]);
+}
+
+#[test]
+fn engines_that_are_called_alike_are_listed_together() {
+    let engine = |id, name: &str| EngineRow { id, name: name.into(), ..EngineRow::default() };
+    let engines = [engine(0, "host"), engine(1, "other"), engine(2, "host")];
+    let rows = vec![row(0, "a", ""), row(1, "b", ""), row(2, "c", "")];
+    let request = v1::ListContainersRequest { engine: "host".into(), ..Default::default() };
+    let listed = page(&request, &engines, rows).unwrap();
+    let names: Vec<_> = listed.containers.iter().map(|container| container.name.as_str()).collect();
+    assert_eq!((names, listed.total_size), (vec!["a", "c"], 2));
 }

@@ -74,7 +74,7 @@ async fn changes_come_twice_a_second_at_most_and_silence_every_five_seconds() {
         let silent = clock.now().mono;
         let (_, still) =
             tokio::time::timeout(Duration::from_secs(6), next(&mut stream)).await.expect("a sign").expect("more");
-        assert_eq!(still.engines.len(), handle.look(|b| b.engine_names().len()));
+        assert_eq!(still.engines.len(), handle.look(|b| b.engine_rows().len()));
         clock.now().mono.since(silent)
     };
     let busy = async {
@@ -94,13 +94,15 @@ async fn changes_come_twice_a_second_at_most_and_silence_every_five_seconds() {
 #[tokio::test(start_paused = true)]
 async fn who_comes_back_is_told_what_was_missed_unless_the_agent_is_another() {
     let handle = handle();
+    let seen = handle.look(Board::revision);
     change(&handle);
     let (_feed, streams) = Feed::new(&handle);
     let whole =
         async |last: &str| next(&mut pin!(streams.open(Some(last)).expect("a place"))).await.expect("one").1.whole;
-    assert!(!whole("77-1").await);
-    assert!(whole("78-1").await, "another agent's");
-    assert!(whole("77-99").await, "of the future");
+    assert!(!whole(&format!("77-{seen}")).await);
+    assert!(whole(&format!("78-{seen}")).await, "another agent's");
+    assert!(whole(&format!("77-{}", seen + 99)).await, "of the future");
+    assert!(whole("77-1").await, "of nobody");
     for nonsense in ["", "77", "-", "77-x", "1-2-3", "-1"] {
         assert!(whole(nonsense).await, "{nonsense}");
     }
