@@ -9,8 +9,9 @@ use std::net::{Shutdown, TcpListener};
 use std::os::unix::net::UnixListener;
 use std::path::Path;
 use std::process::{Command, Stdio};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
+use dockpulse::model::time::Clock;
 use rustix::process::{Pid, Signal, kill_process};
 use tempfile::TempDir;
 
@@ -225,13 +226,14 @@ fn a_signal_cuts_short_what_waits_for_a_collector_that_is_away() {
         .stderr(Stdio::piped())
         .spawn()
         .unwrap();
-    let begun = Instant::now();
+    let clock = Clock::start();
+    let began = clock.now().mono;
     let mut lines = BufReader::new(once.stderr.take().unwrap()).lines();
     assert!(lines.any(|line| line.unwrap().contains("attempt 2")), "it waits for the collector");
     kill_process(Pid::from_child(&once), Signal::TERM).unwrap();
     assert!(lines.any(|line| line.unwrap().contains("did not take everything")));
     assert_eq!(once.wait().unwrap().code(), Some(1));
-    assert!(begun.elapsed() < Duration::from_secs(60), "not the whole export.timeout");
+    assert!(clock.now().mono.since(began) < Duration::from_secs(60), "not the whole export.timeout");
 }
 
 #[test]
