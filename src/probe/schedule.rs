@@ -67,7 +67,7 @@ struct Out {
 
 /// The least and the most calls at once. Each has a connection, which takes about 30 KiB here and more in the engine.
 const LEAST: usize = 8;
-/// See [`LEAST`].
+/// The most; see `LEAST`.
 pub const MOST: usize = 256;
 /// As many at once while the engine's latency is not known: an old engine answers all of them at its next tick.
 const AT_FIRST: usize = 64;

@@ -2,7 +2,7 @@
 //!
 //! A view over a stream of [`Delta`]s, wherever they come from ([`Source`]): the running agent, or pipelines of this
 //! process. [`scene`] is what is known, [`state`] is what the user made of it, [`view`] draws that into a buffer; all
-//! three are pure. [`run`] is their shell, [`screen`] and [`input`] its hands. [`plain`] is the same as text, once.
+//! three are pure. [`run`] is their shell, `screen` and [`input`] its hands. [`plain`] is the same as text, once.
 
 mod canvas;
 pub mod column;

@@ -1,8 +1,8 @@
 //! The status page and what belongs to it: one embedded page that is live by server-sent events, `/status.json`,
 //! `/healthz`, `/readyz`, and the agent's own metrics as Prometheus reads them.
 //!
-//! It only reads the board ([`crate::status`]); nothing that comes in here can change anything. [`guard`] decides who is
-//! answered, [`answers`] what, both pure; [`server`] is their shell.
+//! It only reads the board ([`crate::status`]); nothing that comes in here can change anything. `guard` decides who is
+//! answered, `answers` what, both pure; `server` is their shell.
 
 mod answers;
 mod assets;

@@ -69,3 +69,12 @@ async fn where_no_engine_answers_that_is_the_answer() {
     let over = written(vec![Err(SourceError::Over("crash".to_owned()))], Format::Table).await.unwrap_err();
     assert_eq!(over.to_string(), "crash");
 }
+
+#[tokio::test(start_paused = true)]
+async fn what_an_agent_told_before_it_was_lost_is_not_shown_as_live() {
+    let engines = vec![EngineRow { probes: 0, ..engine(0, "local") }];
+    let early = Delta { whole: true, engines, ..delta(1, vec![row("web", None)]) };
+    let lost = SourceError::Lost("the agent is gone".to_owned());
+    let error = written(vec![Ok(early), Err(lost)], Format::Table).await.unwrap_err();
+    assert_eq!(error.to_string(), "no numbers came within 30 s: the agent is gone");
+}
