@@ -476,7 +476,7 @@ impl Probe {
             // Neither a long pause nor a long grace outlives the settings that made it.
             let longest = now.mono + settings.interval.max(LEAST_LONGEST_PAUSE);
             *retry_at = retry_at.map(|at| at.min(longest));
-            *retract_at = retract_at.map(|_| since.mono + settings.list_failure_grace);
+            *retract_at = retract_at.map(|at| at.min(since.mono + settings.list_failure_grace));
         }
         let source = self.source();
         self.sizes.change(settings.sizes);

@@ -455,6 +455,12 @@ impl World {
             return;
         }
         self.choice = choice;
+        if let Some((since, retract_at)) = &mut self.failing {
+            *retract_at = (*retract_at).min(*since + u64::from(choice.grace) * MS);
+        }
+        if let Some((_, latest)) = &mut self.retry {
+            *latest = (*latest).min(self.now + interval(choice).max(2 * SECOND));
+        }
         self.engine.containers.iter_mut().for_each(|c| c.described = None);
         let effects = self.pipeline.change_settings(settings(choice), DeviceNames::new(), self.moment());
         self.perform(effects);
