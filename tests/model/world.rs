@@ -456,7 +456,8 @@ impl World {
         }
         self.choice = choice;
         if let Some((since, retract_at)) = &mut self.failing {
-            *retract_at = (*retract_at).min(*since + u64::from(choice.grace) * MS);
+            // Not in the step of the failure: it may go with the commit that comes next.
+            *retract_at = (*retract_at).min((*since + u64::from(choice.grace) * MS).max(self.now + 1));
         }
         if let Some((_, latest)) = &mut self.retry {
             *latest = (*latest).min(self.now + interval(choice).max(2 * SECOND));
