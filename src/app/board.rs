@@ -92,7 +92,9 @@ fn note(event: &Event, level: Level, text: &str, clock: Clock) -> Note {
 
 fn totals(telemetry: &Telemetry) -> Totals {
     fn some(counts: &mut dyn Iterator<Item = (&'static str, u64)>) -> BTreeMap<Text, u64> {
-        counts.filter(|(_, count)| *count > 0).map(|(word, count)| (word.into(), count)).collect()
+        let mut some = BTreeMap::new();
+        some.extend(counts.filter(|(_, count)| *count > 0).map(|(word, count)| (word.into(), count)));
+        some
     }
     let counters = telemetry.counters();
     Totals {

@@ -1,5 +1,7 @@
 //! What the board shows, as messages and back. Nothing is lost on the way.
 
+use std::collections::BTreeMap;
+
 use prost_types::Timestamp;
 
 use super::v1;
@@ -37,12 +39,17 @@ fn shared(text: Option<String>) -> Option<Text> {
     text.map(Into::into)
 }
 
-fn words<N>(counts: impl IntoIterator<Item = (Text, N)>) -> impl Iterator<Item = (String, N)> {
-    counts.into_iter().map(|(word, count)| (word.to_string(), count))
+fn words<N>(counts: BTreeMap<Text, N>) -> BTreeMap<String, N> {
+    // Not collected: that sorts first, which is code of its own for each type.
+    let mut words = BTreeMap::new();
+    words.extend(counts.into_iter().map(|(word, count)| (word.to_string(), count)));
+    words
 }
 
-fn shared_words<N>(counts: impl IntoIterator<Item = (String, N)>) -> impl Iterator<Item = (Text, N)> {
-    counts.into_iter().map(|(word, count)| (word.into(), count))
+fn shared_words<N>(counts: BTreeMap<String, N>) -> BTreeMap<Text, N> {
+    let mut words = BTreeMap::new();
+    words.extend(counts.into_iter().map(|(word, count)| (word.into(), count)));
+    words
 }
 
 fn all<A, B: From<A>>(rows: Vec<A>) -> Vec<B> {
@@ -130,9 +137,9 @@ impl From<Totals> for v1::Totals {
         Self {
             series_live: totals.series_live,
             probes: totals.probes,
-            failures: words(totals.failures).collect(),
-            retracted: words(totals.retracted).collect(),
-            dropped: words(totals.dropped).collect(),
+            failures: words(totals.failures),
+            retracted: words(totals.retracted),
+            dropped: words(totals.dropped),
             rejected: totals.rejected,
             requests: totals.requests,
         }
@@ -144,9 +151,9 @@ impl From<v1::Totals> for Totals {
         Self {
             series_live: totals.series_live,
             probes: totals.probes,
-            failures: shared_words(totals.failures).collect(),
-            retracted: shared_words(totals.retracted).collect(),
-            dropped: shared_words(totals.dropped).collect(),
+            failures: shared_words(totals.failures),
+            retracted: shared_words(totals.retracted),
+            dropped: shared_words(totals.dropped),
             rejected: totals.rejected,
             requests: totals.requests,
         }
@@ -171,7 +178,7 @@ impl From<EngineRow> for v1::Engine {
             host: text(row.host),
             arch: text(row.arch),
             events: row.events,
-            states: words(row.states).collect(),
+            states: words(row.states),
             watched: row.watched,
             over_cap: row.over_cap,
             series: row.series,
@@ -198,7 +205,7 @@ impl From<v1::Engine> for EngineRow {
             host: shared(engine.host),
             arch: shared(engine.arch),
             events: engine.events,
-            states: shared_words(engine.states).collect(),
+            states: shared_words(engine.states),
             watched: engine.watched,
             over_cap: engine.over_cap,
             series: engine.series,

@@ -96,7 +96,8 @@ impl Engine {
         self.row.up = Some(status.up);
         self.row.last_success = status.last_success.is_known().then(|| status.last_success.millis());
         let counts = status.containers.iter().flatten();
-        self.row.states = State::KNOWN.iter().zip(counts).map(|(state, n)| (state.as_str().into(), *n)).collect();
+        self.row.states.clear();
+        self.row.states.extend(State::KNOWN.iter().zip(counts).map(|(state, n)| (state.as_str().into(), *n)));
     }
 
     pub(super) fn happened(&mut self, news: EngineNews, now: Now) {

@@ -96,7 +96,8 @@ impl Scene {
         let before = if whole { self.forget(&agent) } else { HashMap::new() };
         (self.revision, self.at, self.came) = (revision, at, came);
         (self.agent, self.totals, self.export, self.outbox) = (agent, totals, export, outbox);
-        self.engines = engines.into_iter().map(|engine| (engine.id, engine)).collect();
+        self.engines.clear();
+        self.engines.extend(engines.into_iter().map(|engine| (engine.id, engine)));
         // Gone first: one that is gone and new in one delta is there again.
         for gone in gone {
             self.containers.remove(&(gone.engine, gone.id));
