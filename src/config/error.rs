@@ -235,6 +235,7 @@ impl Problem {
     pub(super) fn unknown_key<'a>(key: &str, known: impl Iterator<Item = &'a str> + Clone) -> Self {
         match key.split_once('.') {
             Some((table, inner)) if known.clone().any(|k| k == table) => {
+                let inner = inner.escape_debug().to_string();
                 let (inside, ends) = (inner.replace('.', ": { "), " }".repeat(key.matches('.').count()));
                 Self::Rule(format!("a key does not hold a path: write {table}: {{ {inside}: …{ends}"))
             }

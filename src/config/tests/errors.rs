@@ -33,7 +33,7 @@ dockpulse.yaml:12:3: metrics.container.memory.usag: unknown key, did you mean co
 
 #[test]
 fn a_path_for_a_key_is_told_how_to_write_it() {
-    let yaml = "export.endpoint: http://a:1\nexport: { tls.ca_file: /ca.pem, a.b: c }\nexport.retry.max: 1s";
+    let yaml = "export.endpoint: http://a:1\nexport: { tls.ca_file: /ca.pem, a.b: c }\nexport.retry.max: 1s\n\"export.t\\fx\": 1";
     check(
         yaml,
         &[
@@ -41,6 +41,7 @@ fn a_path_for_a_key_is_told_how_to_write_it() {
             "2:11: export.tls.ca_file: a key does not hold a path: write tls: { ca_file: … }",
             "2:33: export.a.b: unknown key; allowed: endpoint, protocol, headers, compression, timeout, tls, retry, max_request_bytes",
             "3:1: export.retry.max: a key does not hold a path: write export: { retry: { max: … } }",
+            "4:1: export.t\\u{c}x: a key does not hold a path: write export: { t\\u{c}x: … }",
         ],
     );
 }
