@@ -186,7 +186,8 @@ fn keys(shape: &Shape, value: &Json) -> Vec<(String, &'static [&'static str])> {
 fn single(value: &Json) -> String {
     match value {
         Json::Null => String::new(),
-        Json::String(text) => quoted(text),
+        // What is in effect is not expanded once more where this is loaded again.
+        Json::String(text) => quoted(&text.replace("${", "$${")),
         Json::Array(_) => "[]".to_owned(),
         Json::Object(_) => "{}".to_owned(),
         other => other.to_string(),

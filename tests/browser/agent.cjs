@@ -30,9 +30,12 @@ async function until(what, check, within = 15_000) {
   }
 }
 
+/** One that nobody listens on, and none of those that the kernel gives to whoever connects somewhere. */
 function freePort() {
   return new Promise((done) => {
-    const server = net.createServer().listen(0, "127.0.0.1", () => { const { port } = server.address(); server.close(() => done(port)); });
+    const port = 20000 + Math.floor(Math.random() * 12000);
+    const server = net.createServer().once("error", () => done(freePort()));
+    server.listen(port, "127.0.0.1", () => server.close(() => done(port)));
   });
 }
 

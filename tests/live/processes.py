@@ -1,5 +1,6 @@
 """Processes, ports and waiting: every process the suite starts is kept here and ended by its own pid."""
 
+import random
 import signal
 import socket
 import subprocess
@@ -21,6 +22,7 @@ class SetupError(Exception):
 
 
 started = []
+given = set()
 
 
 class Process:
@@ -67,10 +69,16 @@ def end_all():
 
 
 def free_port():
-    """A port of 127.0.0.1 that nobody listens on."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
+    """A port of 127.0.0.1 that nobody listens on, and none of those that the kernel gives to whoever connects somewhere."""
+    for port in random.sample(sorted(set(range(20000, 32000)) - given), 100):
+        with socket.socket() as probe:
+            try:
+                probe.bind(("127.0.0.1", port))
+            except OSError:
+                continue
+        given.add(port)
+        return port
+    raise SetupError("a hundred ports of 127.0.0.1 are in use")
 
 
 def answers(url):

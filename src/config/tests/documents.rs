@@ -130,3 +130,12 @@ fn what_is_printed_can_be_read_again() {
     expected.export.endpoint = Some(expected.export.base_url.clone());
     assert_eq!(again.settings(), expected);
 }
+
+#[test]
+fn what_looks_like_a_variable_is_printed_so_that_it_loads_as_the_same() {
+    let world = World::with("outbox: { directory: \"/var/a$${literal}$$${x\" }");
+    let text = print(&world.loaded());
+    assert!(text.contains("directory: \"/var/a$${literal}$$${x\""), "{text}");
+    let again = World::with(&text).loaded();
+    assert_eq!(again.settings.outbox.directory, world.loaded().settings.outbox.directory);
+}
