@@ -13,6 +13,7 @@ use super::signals::End;
 use super::{AppError, outbox, settings, wiring};
 use crate::config::Settings;
 use crate::export::{ExportReport, Outcome};
+use crate::model::counted;
 use crate::model::time::{Clock, Monotonic};
 use crate::pipeline::{Control, Finding, Until};
 use crate::telemetry::Telemetry;
@@ -128,7 +129,11 @@ fn taken(told: &Told, lost: usize, rest: Option<&Path>, collector: &str) -> Resu
     }
     let why = told.failure.clone().unwrap_or_else(|| format!("{} points were rejected", told.rejected));
     let rest = rest.filter(|_| lost > 0).map_or_else(String::new, |path| {
-        format!("; {} wait in {} for the next run", counted(lost, "point"), outbox::shown(path).escape_debug())
+        format!(
+            "; {} wait in {} for the next run",
+            counted(lost as u64, "point", "points"),
+            outbox::shown(path).escape_debug()
+        )
     });
     Err(AppError::Once(format!("the collector {collector} did not take everything: {why}{rest}")))
 }
@@ -173,17 +178,14 @@ fn sum_up(
         let name = f.engine.escape_debug();
         match &f.error {
             None => {
-                let (containers, series) = (counted(f.containers, "container"), f.series);
+                let (containers, series) = (counted(f.containers as u64, "container", "containers"), f.series);
                 writeln!(out, "engine {name}: {containers}, {series} series")?;
             }
             Some(_) => writeln!(out, "engine {name}: no probe")?,
         }
     }
     let retracted = if all_retracted { ", all retracted" } else { "" };
-    let (points, requests) = (counted(told.points, "point"), counted(told.requests as usize, "request"));
+    let (points, requests) =
+        (counted(told.points as u64, "point", "points"), counted(u64::from(told.requests), "request", "requests"));
     writeln!(out, "collector {}: {points} in {requests}{retracted}", settings.export.metrics_url)
-}
-
-fn counted(count: usize, what: &str) -> String {
-    format!("{count} {what}{}", if count == 1 { "" } else { "s" })
 }

@@ -8,7 +8,7 @@ use anstyle::{AnsiColor, Style};
 use bytesize::ByteSize;
 use unicode_width::UnicodeWidthStr;
 
-use crate::model::Text;
+use crate::model::{Text, counted};
 use crate::status::{Agent, Delivery, Delta, EngineRow, Export, Outbox, Retraction, Totals};
 use crate::telemetry::escape::{Shown, Took};
 
@@ -176,13 +176,16 @@ impl<W: Write + ?Sized> Screen<'_, W> {
 
     fn totals(&mut self, totals: &Totals) -> io::Result<()> {
         writeln!(self.out)?;
-        self.line("counted", &format!("{} probes, {} series live now", totals.probes, totals.series_live))?;
-        let counted = [
+        self.line(
+            "counted",
+            &format!("{}, {} series live now", counted(totals.probes, "probe", "probes"), totals.series_live),
+        )?;
+        let counts = [
             ("failed", &totals.failures, BAD),
             ("retracted", &totals.retracted, DIM),
             ("dropped", &totals.dropped, BAD),
         ];
-        for (title, counts, style) in counted {
+        for (title, counts, style) in counts {
             if !counts.is_empty() {
                 let counts: Vec<String> = counts.iter().map(|(word, n)| format!("{} {n}", Shown(word))).collect();
                 let (title, counts) = (self.styled(style, title), counts.join(", "));
@@ -219,10 +222,6 @@ impl<W: Write + ?Sized> Screen<'_, W> {
 fn states(states: &BTreeMap<Text, i64>) -> String {
     let some: Vec<String> = states.iter().filter(|(_, n)| **n > 0).map(|(s, n)| format!("{n} {}", Shown(s))).collect();
     if some.is_empty() { "no containers".to_owned() } else { some.join(", ") }
-}
-
-fn counted(n: u64, one: &str, many: &str) -> String {
-    format!("{n} {}", if n == 1 { one } else { many })
 }
 
 fn span(millis: u64) -> Took {

@@ -13,8 +13,9 @@ use super::state::{DemoState, Notice};
 use super::terminal::{Painter, Screen};
 use super::view::View;
 use super::{DemoInfo, Retraction};
+use crate::model::counted;
 use crate::model::time::{Clock, Now};
-use crate::sink::text::{counted, escaped, time_of_day};
+use crate::sink::text::{escaped, time_of_day};
 use crate::sink::{Arrivals, Received};
 
 /// Between two pictures.

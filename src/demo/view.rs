@@ -7,8 +7,9 @@ use bytesize::ByteSize;
 use super::line::{Line, Look};
 use super::state::{Container, DemoState, End, LOOK_BACK};
 use super::{DemoInfo, Numbers, Retraction};
+use crate::model::counted;
 use crate::model::time::{Monotonic, Now};
-use crate::sink::text::{clipped, counted, escaped, padded, right, time_of_day, width};
+use crate::sink::text::{clipped, escaped, padded, right, time_of_day, width};
 
 /// How long the end of a container is shown.
 const ENDED_SHOWN: Duration = Duration::from_secs(30);

@@ -15,7 +15,8 @@ use super::inbox::{Arrivals, Received};
 use super::json;
 use super::server::{Listen, ListenError, Server};
 use super::table::Table;
-use super::text::{counted, escaped};
+use super::text::escaped;
+use crate::model::counted;
 use crate::model::time::Clock;
 
 /// At the end, what was acknowledged is still shown, for so long at most.

@@ -1,7 +1,6 @@
 //! Text from outside, made fit to be shown on a terminal: escaped, clipped, padded by the columns it takes.
 
 use std::borrow::Cow;
-use std::fmt::Write;
 
 use jiff::Timestamp;
 use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
@@ -88,14 +87,6 @@ pub fn unit(unit: &str) -> Cow<'_, str> {
         "1" => "",
         _ => annotation.unwrap_or(unit),
     })
-}
-
-/// Writes a number of things: `1 series`, `2 points`.
-pub fn counted(count: u64, one: &str, many: &str) -> String {
-    let mut out = String::new();
-    // OK because writing to a String does not fail.
-    let _ = write!(out, "{count} {}", if count == 1 { one } else { many });
-    out
 }
 
 #[cfg(test)]

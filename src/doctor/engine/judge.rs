@@ -5,9 +5,9 @@ use std::time::Duration;
 use super::super::line::{Line, Sheet, apart, time, worst_and_median};
 use super::super::{certificate, host::access};
 use super::{Calls, Findings, Seen, Subject, numbers};
-use crate::model::Text;
 use crate::model::engine::{Answer, EngineError, EngineInfo};
 use crate::model::time::UnixNanos;
+use crate::model::{Text, counted};
 
 /// Clocks that differ by more show in start times.
 const SKEW: f64 = 1.0;
@@ -99,9 +99,8 @@ fn list(subject: &Subject, calls: &Calls, sheet: &mut Sheet) {
     };
     let Some((worst, median)) = worst_and_median(&calls.lists) else { return };
     let found = format!(
-        "{} container{}, {} running; the list takes {}, at worst {}",
-        ids.len(),
-        if ids.len() == 1 { "" } else { "s" },
+        "{}, {} running; the list takes {}, at worst {}",
+        counted(ids.len() as u64, "container", "containers"),
         running.len(),
         time(median),
         time(worst)

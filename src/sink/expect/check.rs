@@ -3,9 +3,9 @@
 use hashbrown::HashMap;
 
 use super::{Expectation, Want, matching};
+use crate::model::counted;
 use crate::sink::belief::{Belief, Change, Entry, What};
 use crate::sink::identity::{Attributes, SeriesId, display_name};
-use crate::sink::text::counted;
 
 /// The numbers of so many series are counted for an expectation; those of further ones are not.
 const COUNTED: usize = 1_000_000;
